@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* kernel.h - the seam: everything the engine asks of the world. Layer 2.
+ *
+ * The hot path (fill an SQE, move the tail, read CQEs, move the head) is plain memory and the same
+ * for every kernel; only these calls differ between Linux and the simulated kernel. Each ring holds
+ * one pointer to its kernel, set when it is opened. All calls return -errno on failure. */
+#ifndef RONDO_RING_KERNEL_H
+#define RONDO_RING_KERNEL_H
+
+#include <liburing.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+struct kernel {
+	/* Create a ring: fills params as io_uring_setup does, and maps SQ and CQ into ring. */
+	int (*setup)(const struct kernel *k, unsigned entries, struct io_uring *ring,
+		     struct io_uring_params *params);
+	void (*close)(const struct kernel *k, struct io_uring *ring);
+	int (*enter)(const struct kernel *k, unsigned fd, unsigned to_submit, unsigned min_complete,
+		     unsigned flags, const void *arg, size_t arg_size);
+	int (*register_)(const struct kernel *k, unsigned fd, unsigned opcode, const void *arg,
+			 unsigned n);
+	/* Nanoseconds of a CLOCK_*. */
+	uint64_t (*now)(const struct kernel *k, clockid_t clock);
+	int (*entropy)(const struct kernel *k, void *buf, size_t size_bytes);
+	/* Any other system call, by number; only calls that cannot block belong here. */
+	long (*call)(const struct kernel *k, long number, long a, long b, long c, long d, long e,
+		     long f);
+};
+
+extern const struct kernel rondo__kernel_linux;
+
+#define kernel_call6(k, number, a, b, c, d, e, f)                                                  \
+	(k)->call((k), (number), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+#define kernel_call5(k, number, a, b, c, d, e) kernel_call6(k, number, a, b, c, d, e, 0)
+#define kernel_call4(k, number, a, b, c, d) kernel_call6(k, number, a, b, c, d, 0, 0)
+#define kernel_call3(k, number, a, b, c) kernel_call6(k, number, a, b, c, 0, 0, 0)
+#define kernel_call2(k, number, a, b) kernel_call6(k, number, a, b, 0, 0, 0, 0)
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* kernel_linux.c - the real kernel behind the seam. */
+#include <errno.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "ring/kernel.h"
+
+static int linux_setup(const struct kernel *k, unsigned entries, struct io_uring *ring,
+		       struct io_uring_params *params)
+{
+	(void)k;
+	return io_uring_queue_init_params(entries, ring, params);
+}
+
+static void linux_close(const struct kernel *k, struct io_uring *ring)
+{
+	(void)k;
+	io_uring_queue_exit(ring);
+}
+
+static int linux_enter(const struct kernel *k, unsigned fd, unsigned to_submit,
+		       unsigned min_complete, unsigned flags, const void *arg, size_t arg_size)
+{
+	long ret = syscall(__NR_io_uring_enter, fd, to_submit, min_complete, flags, arg, arg_size);
+
+	(void)k;
+	return ret < 0 ? -errno : (int)ret;
+}
+
+static int linux_register(const struct kernel *k, unsigned fd, unsigned opcode, const void *arg,
+			  unsigned n)
+{
+	long ret = syscall(__NR_io_uring_register, fd, opcode, arg, n);
+
+	(void)k;
+	return ret < 0 ? -errno : (int)ret;
+}
+
+static uint64_t linux_now(const struct kernel *k, clockid_t clock)
+{
+	struct timespec ts;
+
+	(void)k;
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static int linux_entropy(const struct kernel *k, void *buf, size_t size_bytes)
+{
+	char *p = buf;
+
+	(void)k;
+	while (size_bytes) {
+		ssize_t n = getrandom(p, size_bytes, 0);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0) {
+			p += n;
+			size_bytes -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+static long linux_call(const struct kernel *k, long number, long a, long b, long c, long d, long e,
+		       long f)
+{
+	long ret = syscall(number, a, b, c, d, e, f);
+
+	(void)k;
+	return ret < 0 ? -errno : ret;
+}
+
+const struct kernel rondo__kernel_linux = {
+	.setup = linux_setup,
+	.close = linux_close,
+	.enter = linux_enter,
+	.register_ = linux_register,
+	.now = linux_now,
+	.entropy = linux_entropy,
+	.call = linux_call,
+};
