@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* loop.c - the turn of the loop: run what is ready, enter the kernel, reap. See loop.h. */
+#include "loop/loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "loop/op.h"
+#include "loop/remote.h"
+#include "loop/timer.h"
+#include "rondo/time.h"
+
+__thread struct loop *rondo__loop;
+
+enum {
+	FIRST_READY_SLOTS = 256,
+	PREFETCH_AHEAD = 4,		/* tasks; a switch takes a few ns, a miss in a guest up to 100 */
+};
+
+int rondo__ready_reserve(struct ready_queue *q, uint64_t n)
+{
+	uint64_t size = q->slots ? (uint64_t)q->mask + 1 : FIRST_READY_SLOTS;
+	uintptr_t *slots;
+
+	if (likely(q->slots && n <= size))
+		return 0;
+	while (size < n)
+		size *= 2;
+	slots = size > UINT32_MAX / 2 ? NULL : malloc(size * sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	for (uint32_t i = q->head; i != q->tail; i++)
+		slots[i & (size - 1)] = q->slots[i & q->mask];
+	free(q->slots);
+	q->slots = slots;
+	q->mask = (uint32_t)size - 1;
+	return 0;
+}
+
+/* A suspended task's lines are cold when there are many: its block, and its youngest frames, which are
+ * just below unless it waits deep in calls. Stale slots are addresses too, and a prefetch cannot fault. */
+static inline void prefetch(const struct ready_queue *q)
+{
+	const char *t = (const char *)q->slots[(q->head + PREFETCH_AHEAD) & q->mask];
+
+	__builtin_prefetch(t, 1);
+	__builtin_prefetch(t - CACHE_LINE_BYTES, 1);
+	__builtin_prefetch(t - 2 * CACHE_LINE_BYTES, 1);
+}
+
+static void start_batch(struct loop *l)
+{
+	l->n_turns++;
+	l->ready.batch_end = l->ready.tail;
+}
+
+/* Would the loop's own turn find nothing to do but to start the next batch? Then whoever leaves the
+ * last task of a batch may as well start it, and save two switches. */
+static bool turn_is_idle(const struct loop *l)
+{
+	return !l->attention && !l->clock.fired && !ring_n_queued(&l->ring) &&
+	       !ring_wants_enter(&l->ring) && !ring_has_cqe(&l->ring) &&
+	       (!heap_count(&l->timers) || l->options.timers == RONDO_TIMERS_COALESCED);
+}
+
+static inline struct context *next_context(struct loop *l)
+{
+	struct ready_queue *q = &l->ready;
+
+	if (q->head == q->batch_end && q->head != q->tail && turn_is_idle(l))
+		start_batch(l);
+	if (likely(q->head != q->batch_end)) {
+		uintptr_t slot = q->slots[q->head & q->mask];
+
+		if (likely(!(slot & 1))) {
+			q->head++;
+			prefetch(q);
+			l->running = (struct rondo_task *)slot;
+			return &l->running->ctx;
+		}
+	}
+	l->running = NULL;
+	return &l->ctx;
+}
+
+static inline void switch_away(struct loop *l, struct rondo_task *t)
+{
+	struct context *next = next_context(l);
+
+	if (likely(next != &t->ctx))
+		rondo__switch(&t->ctx, next);
+}
+
+void rondo__park(struct wait *w)
+{
+	struct rondo_task *t = w->task;
+
+	BUG_ON(t->wait);
+	t->wait = w;
+	switch_away(t->loop, t);
+}
+
+static inline void requeue(struct rondo_task *t)
+{
+	ready_push(&t->loop->ready, t);
+	switch_away(t->loop, t);
+}
+
+void rondo__requeue(struct rondo_task *t)
+{
+	requeue(t);
+}
+
+int rondo_yield(void)
+{
+	struct rondo_task *self = rondo__self();
+
+	requeue(self);
+	if (likely(!self->must_cancel))
+		return 0;
+	self->must_cancel = false;
+	return -ECANCELED;
+}
+
+_Noreturn void rondo__leave(struct rondo_task *t)
+{
+	rondo__switch_last(&t->ctx, next_context(t->loop));
+}
+
+/* Only what was ready at the start (L2); tasks hand over to each other, and come back here when the
+ * batch is empty or a call is next. */
+static void run_batch(struct loop *l)
+{
+	struct ready_queue *q = &l->ready;
+
+	start_batch(l);
+	while (q->head != q->batch_end) {
+		uintptr_t slot = q->slots[q->head++ & q->mask];
+
+		if (slot & 1) {
+			struct ready_call *c = (struct ready_call *)(slot & ~(uintptr_t)1);
+
+			c->run(c);
+			continue;
+		}
+		l->running = (struct rondo_task *)slot;
+		rondo__switch(&l->ctx, &l->running->ctx);
+	}
+}
+
+static void enter(struct loop *l, unsigned n_wait)
+{
+	uint64_t deadline_ns = n_wait ? rondo__timer_wait_until(l) : UINT64_MAX;
+	int ret = rondo__ring_enter(&l->ring, n_wait, deadline_ns);
+
+	if (unlikely(ret == -EEXIST))
+		BUG("a ring was used by another thread or process than its own");
+	if (unlikely(ret < 0))
+		BUG("io_uring_enter failed: was the ring's descriptor closed?");
+}
+
+bool rondo__loop_turn(struct loop *l)
+{
+	l->attention = false;
+	run_batch(l);
+	if (unlikely(l->attention))
+		return true;		/* the caller must look before anybody sleeps */
+	/* Fired: a full SQ was flushed during the batch, and the timeout reaped with it. */
+	if (!loop_is_idle(l) || l->clock.fired) {
+		if (ring_n_queued(&l->ring) || ring_wants_enter(&l->ring))
+			enter(l, 0);
+	} else if (l->ring.n_in_flight > l->n_internal || rondo__timer_pending(l) || l->exposed) {
+		enter(l, 1);
+	} else {
+		return false;
+	}
+	rondo__ring_reap(&l->ring);
+	rondo__timer_expire(l);
+	return true;
+}
+
+static void complete(void *owner, const struct io_uring_cqe *cqe)
+{
+	rondo__op_complete(owner, cqe);
+}
+
+int rondo__loop_open(struct loop *l, const struct kernel *kernel, const struct rondo_options *o)
+{
+	struct ring_options ring = { .sq_entries = o->sq_entries, .cq_entries = o->cq_entries };
+	int ret;
+
+	*l = (struct loop){ .options = *o, .clock.armed_ns = UINT64_MAX };
+	list_init(&l->tasks);
+	rondo__stack_pool_init(&l->stacks);
+	rondo__context_of_thread(&l->ctx);
+	ret = rondo__ring_open(&l->ring, kernel, &ring, complete, l);
+	if (ret < 0)
+		return ret;
+	ret = rondo__ready_reserve(&l->ready, 1);
+	if (ret == 0)
+		ret = rondo__remote_open(l);
+	if (ret < 0) {
+		free(l->ready.slots);
+		rondo__ring_close(&l->ring);
+		return ret;
+	}
+	rondo__loop = l;
+	return 0;
+}
+
+/* Closing a ring does not stop the kernel (KN-3): wait for what it still owes, cancels included. */
+static void drain(struct loop *l)
+{
+	rondo__timer_stop_all(l);
+	rondo__remote_stop(l);
+	while (l->ring.n_in_flight) {
+		enter(l, 1);
+		rondo__ring_reap(&l->ring);
+	}
+}
+
+void rondo__loop_close(struct loop *l)
+{
+	BUG_ON(l->n_live);
+	drain(l);
+	rondo__remote_close(l);
+	rondo__bufring_close(&l->buffers, &l->ring);
+	rondo__ring_close(&l->ring);
+	rondo__op_table_free(l);
+	rondo__heap_free(&l->timers);
+	free(l->ready.slots);
+	rondo__stack_pool_free(&l->stacks);
+	rondo__loop = NULL;
+}
+
+void rondo_loop_stats(struct rondo_loop_stats *stats)
+{
+	const struct loop *l = rondo__loop;
+
+	*stats = (struct rondo_loop_stats){ 0 };
+	if (!l)
+		return;
+	*stats = (struct rondo_loop_stats){
+		.n_turns = l->n_turns, .n_enters = l->ring.n_enters,
+		.n_submitted = l->ring.n_submitted, .n_reaped = l->ring.n_reaped,
+		.n_overflows = l->ring.n_overflows, .n_in_flight = l->ring.n_in_flight,
+		.n_created = l->n_created, .n_tasks = l->n_live, .n_timers = heap_count(&l->timers),
+	};
+}

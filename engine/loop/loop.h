@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* loop.h - tasks as the loop sees them: the ready list, park and wake. Layer 3.
+ *
+ *            rondo__park (saves it, runs the next ready one)
+ *   running ------------------------------------------------> parked on a wait
+ *      ^                                                            |
+ *      |  the batch reaches it              rondo__wake (by whoever finishes the wait)
+ *      |                                                            v
+ *      +------------------------------------------------------ ready (FIFO)
+ *
+ * L1  Control moves in two places only: switch_away() in loop.c leaves a task, straight into the next
+ *     ready one, and run_batch() enters the first task of a batch.
+ * L2  The ready list is FIFO. What becomes ready during a batch runs in the next one, after the ring
+ *     was polled: a busy task cannot starve I/O. A poll that finds nothing needs no visit to the loop.
+ * L3  task->wait is set exactly while the task is parked. Waking clears it, so a second finisher has
+ *     nothing to wake.
+ * L4  A wait lives on the parked task's stack and is finished by exactly one wake.
+ * L5  Tasks never leave their thread; rondo__loop is that thread's loop. */
+#ifndef RONDO_LOOP_LOOP_H
+#define RONDO_LOOP_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bug.h"
+#include "base/heap.h"
+#include "base/list.h"
+#include "ring/bufring.h"
+#include "ring/ring.h"
+#include "rondo/loop.h"
+#include "rondo/task.h"
+#include "switch/stack.h"
+#include "switch/switch.h"
+
+struct loop;
+struct op;
+struct wait;
+
+/* What is to run, in FIFO order: a ring of pointers, so that the next tasks' memory can be fetched
+ * ahead (a linked list would have to load each task to find the next one). Room for every task and
+ * call is made when it is created, so making one ready cannot fail. */
+struct ready_queue {
+	uintptr_t *slots;		/* struct rondo_task *, or struct ready_call * with bit 0 set */
+	uint32_t mask;
+	uint32_t head, tail;		/* free-running */
+	uint32_t batch_end;		/* [head, batch_end) is the batch being run */
+};
+
+/* Something to run on the loop's own stack. */
+struct ready_call {
+	void (*run)(struct ready_call *c);
+};
+
+/* What a kind of wait does; shared by all waits of the kind. */
+struct wait_class {
+	const char *name;
+	/* The task was asked to stop. Either finish the wait now, or ask whoever will finish it, and
+	 * return true; or return false to leave the request for the task's next await. */
+	bool (*cancel)(struct wait *w);
+	/* Optional: the one task waited for. It is asked first, and cancel only if that cannot be. */
+	struct rondo_task *(*target)(const struct wait *w);
+	/* For reports, optional: what exactly is waited for. Writes a string into buf. */
+	void (*describe)(const struct wait *w, char *buf, size_t size);
+};
+
+struct wait {
+	const struct wait_class *class;
+	struct rondo_task *task;
+	bool cancelled;			/* a cancel took this wait; set by class->cancel only */
+};
+
+struct rondo_task {
+	/* What a switch touches is one cache line, right above the task's first frames. */
+	struct context ctx;		/* where it continues, while not running */
+	struct wait *wait;		/* L3 */
+	struct loop *loop;
+	uint8_t state;			/* enum rondo_task_state */
+	bool must_cancel;		/* the next await returns -ECANCELED */
+	bool retrieved;			/* somebody has seen the result */
+	bool painted;			/* its stack can be measured */
+	uint32_t n_cancels;		/* asyncio's cancelling() */
+
+	uint32_t n_refs;
+	int result;			/* valid once state is not RONDO_PENDING */
+	rondo_fn *fn;
+	void *arg;
+	struct stack *stack;		/* this block lies right below it */
+	struct list link;		/* in loop->tasks, in order of creation, until freed */
+	struct list watchers;		/* told when it is done, in order of arrival */
+	uint64_t id;
+	void *top;			/* where its frames begin, growing down */
+	void *result_slot;		/* inside the copied arguments; NULL: none */
+	void (*on_drop)(void *arg);	/* called instead of fn if cancelled before the first step */
+	void *gathered;			/* the gather it is a member of, to find one named twice */
+	char name[32];			/* empty: "Task-<id>" */
+};
+
+enum { CACHE_LINE_BYTES = 64 };
+
+/* One kernel timeout for all sleepers (see timer.c). */
+struct loop_clock {
+	struct __kernel_timespec ts;	/* read by the kernel when the SQE is submitted */
+	uint64_t armed_ns;		/* what the kernel's timeout is set to; UINT64_MAX: none */
+	uint64_t position;		/* of the last timeout SQE, among all ever submitted */
+	bool armed;			/* a TIMEOUT is owed its CQE */
+	bool fired;			/* since the last look at the heap */
+};
+
+/* Which ops are in flight on which descriptor, so that closing one can end them. */
+struct fd_table {
+	struct op **buckets;
+	uint32_t mask, n_ops;
+};
+
+struct loop {
+	struct ready_queue ready;
+	struct rondo_task *running;	/* NULL: the loop itself, or a call */
+	struct context ctx;		/* where the loop continues */
+	struct ring ring;
+	uint16_t generation;		/* of the next op */
+	uint32_t n_internal;		/* SQEs in flight that serve the loop, not a task */
+	struct heap timers;
+	struct loop_clock clock;
+	struct fd_table fds;
+	struct bufring buffers;		/* of the receivers; opened by the first */
+	const struct rondo_task *sender;	/* who last sent by a plain call, to be compared only... */
+	uint64_t sender_turn;		/* ...and in which turn */
+	struct stack_pool stacks;
+	struct list tasks;		/* every task not yet freed, in order of creation */
+	struct rondo_task *until;	/* the loop is turned until this one is done */
+	uint64_t n_live;		/* tasks not done */
+	uint64_t n_created;
+	struct rondo_loop *remote;	/* how other threads reach us */
+	bool attention;			/* whoever turns the loop wants to look after this batch */
+	bool exposed;			/* somebody outside may still wake us */
+	bool watches_sigint;
+	bool interrupted;		/* ^C cancelled the first task */
+	uint64_t n_turns, n_stale;
+	struct rondo_options options;
+};
+
+extern __thread struct loop *rondo__loop;
+
+int rondo__loop_open(struct loop *l, const struct kernel *kernel, const struct rondo_options *o);
+/* Drain the ring and free everything; all tasks must be done. */
+void rondo__loop_close(struct loop *l);
+
+/* One turn: run what was ready, submit and (if nothing is ready) sleep in one enter, reap.
+ * Returns false if nothing can ever become ready again: a deadlock. */
+bool rondo__loop_turn(struct loop *l);
+
+/* Leave the CPU until w is finished. Only from a task. */
+void rondo__park(struct wait *w);
+/* Go to the end of the ready list. Only for the running task. */
+void rondo__requeue(struct rondo_task *t);
+/* The task is done: leave its stack for ever. */
+_Noreturn void rondo__leave(struct rondo_task *t);
+
+/* Make room for n entries in all. Returns 0 or -ENOMEM. */
+int rondo__ready_reserve(struct ready_queue *q, uint64_t n);
+
+static inline void ready_push(struct ready_queue *q, struct rondo_task *t)
+{
+	q->slots[q->tail++ & q->mask] = (uintptr_t)t;
+}
+
+static inline void ready_push_call(struct ready_queue *q, struct ready_call *c)
+{
+	q->slots[q->tail++ & q->mask] = (uintptr_t)c | 1;
+}
+
+/* Is there nothing to run but the running task? */
+static inline bool loop_is_idle(const struct loop *l)
+{
+	return l->ready.head == l->ready.tail;
+}
+
+/* Make a parked task ready. Does not switch. */
+static inline void rondo__wake(struct rondo_task *t)
+{
+	BUG_ON(!t->wait);
+	t->wait = NULL;
+	ready_push(&t->loop->ready, t);
+}
+
+/* The running task; awaiting anywhere else is a bug in the program. */
+static inline struct rondo_task *rondo__self(void)
+{
+	struct loop *l = rondo__loop;
+
+	if (unlikely(!l || !l->running))
+		BUG("an awaiting function was called outside a task");
+	return l->running;
+}
+
+/* A cancel that was taken by w, or came after w was finished but before the task ran, beats a result
+ * that stays where it is; a cancel is delivered once. */
+static inline int rondo__wait_result(struct wait *w, int result)
+{
+	if (likely(!w->cancelled && !w->task->must_cancel))
+		return result;
+	w->task->must_cancel = false;
+	return -ECANCELED;
+}
+
+/* The finish of a wait that needs nobody's consent to end. */
+static inline bool wait_cancel_now(struct wait *w)
+{
+	w->cancelled = true;
+	rondo__wake(w->task);
+	return true;
+}
+#endif
