@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/* await.c - wait for one task, or for several. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "task/task.h"
+
+struct join {
+	struct wait wait;
+	struct watcher watcher;
+	struct rondo_task *target;
+};
+
+/* Cancelling who awaits a task cancels that task; the awaiter goes on when it has ended (T10). */
+static struct rondo_task *join_target(const struct wait *w)
+{
+	return container_of(w, struct join, wait)->target;
+}
+
+/* Only when tasks await each other in a circle: one of them has to give up. */
+static bool join_cancel(struct wait *w)
+{
+	list_remove(&container_of(w, struct join, wait)->watcher.link);
+	return wait_cancel_now(w);
+}
+
+static void join_describe(const struct wait *w, char *buf, size_t size)
+{
+	snprintf(buf, size, "task '%s'", rondo_task_name(container_of(w, struct join, wait)->target));
+}
+
+static const struct wait_class join_class = {
+	.name = "task", .cancel = join_cancel, .target = join_target, .describe = join_describe,
+};
+
+static void join_done(struct watcher *w, struct rondo_task *t)
+{
+	(void)t;
+	rondo__wake(container_of(w, struct join, watcher)->wait.task);
+}
+
+static int join(struct rondo_task *self, struct rondo_task *target)
+{
+	struct join j = {
+		.wait = { .class = &join_class, .task = self },
+		.watcher.done = join_done,
+		.target = target,
+	};
+
+	list_push(&target->watchers, &j.watcher.link);
+	if (self->must_cancel && rondo_cancel(target))	/* T11 */
+		self->must_cancel = false;
+	rondo__park(&j.wait);
+	return rondo__wait_result(&j.wait, 0);
+}
+
+int rondo_await_result(rondo_task *task, void *result, size_t size_bytes)
+{
+	struct rondo_task *self = rondo__self();
+	int ret = 0;
+
+	if (!task)
+		return -ENOMEM;
+	if (task == self)
+		return -EDEADLK;
+	if (!task_is_done(task))
+		ret = join(self, task);
+	if (ret == 0) {
+		ret = rondo_task_result(task);
+		if (ret >= 0 && size_bytes && task->result_slot)
+			memcpy(result, task->result_slot, size_bytes);
+	}
+	task->retrieved = true;
+	rondo__task_unref(task);
+	return ret;
+}
+
+int rondo_await(rondo_task *task)
+{
+	return rondo_await_result(task, NULL, 0);
+}
+
+/* --- gather ---------------------------------------------------------------------------------- */
+
+struct gather {
+	struct wait wait;
+	struct member {
+		struct watcher watcher;
+		struct gather *gather;
+		struct rondo_task *task;
+	} *members;
+	size_t n_members;
+	size_t n_pending;
+	unsigned flags;
+	int error;			/* the first one, in time */
+	bool told;			/* the awaiting task was woken */
+};
+
+static bool gather_is_over(const struct gather *g)
+{
+	return !g->n_pending || (g->error && !(g->flags & (RONDO_GATHER_ALL |
+							   RONDO_GATHER_CANCEL_REST)));
+}
+
+/* Cancelling a gather cancels all its members (W3). */
+static bool gather_cancel(struct wait *w)
+{
+	struct gather *g = container_of(w, struct gather, wait);
+	bool any = false;
+
+	for (size_t i = 0; i < g->n_members; i++)
+		any |= rondo_cancel(g->members[i].task);
+	if (any && (g->flags & RONDO_GATHER_ALL))
+		w->cancelled = true;	/* it then ends with -ECANCELED, never with results */
+	return any;
+}
+
+static void gather_describe(const struct wait *w, char *buf, size_t size)
+{
+	const struct gather *g = container_of(w, struct gather, wait);
+
+	snprintf(buf, size, "%zu of %zu gathered tasks", g->n_pending, g->n_members);
+}
+
+static const struct wait_class gather_class = {
+	.name = "gather", .cancel = gather_cancel, .describe = gather_describe,
+};
+
+static void cancel_rest(struct gather *g)
+{
+	for (size_t i = 0; i < g->n_members; i++)
+		rondo_cancel(g->members[i].task);
+}
+
+/* One member is done, or could not be created. */
+static void gather_count(struct gather *g, int result)
+{
+	g->n_pending--;
+	if (result >= 0 || g->error)
+		return;
+	g->error = result;
+	if (g->flags & RONDO_GATHER_CANCEL_REST)
+		cancel_rest(g);
+}
+
+static void gather_done(struct watcher *w, struct rondo_task *t)
+{
+	struct gather *g = container_of(w, struct member, watcher)->gather;
+
+	gather_count(g, t->result);
+	if (!g->told && g->wait.task->wait == &g->wait && gather_is_over(g)) {
+		g->told = true;
+		rondo__wake(g->wait.task);
+	}
+}
+
+static bool seen_before(rondo_task *const tasks[], size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (tasks[j] == tasks[i])
+			return true;
+	return false;
+}
+
+/* A task named twice is a member once; the search is quadratic only among tasks named twice at all,
+ * which a mark on the task finds. */
+static void add_members(struct gather *g, size_t n, rondo_task *const tasks[])
+{
+	for (size_t i = 0; i < n; i++) {
+		struct rondo_task *t = tasks[i];
+		struct member *m = &g->members[g->n_members];
+
+		if (!t || (t->gathered == g && seen_before(tasks, i)))
+			continue;
+		t->gathered = g;
+		*m = (struct member){ .watcher.done = gather_done, .gather = g, .task = t };
+		list_init(&m->watcher.link);
+		g->n_members++;
+	}
+}
+
+static void watch_members(struct gather *g)
+{
+	g->n_pending = g->n_members;
+	for (size_t i = 0; i < g->n_members; i++) {
+		struct member *m = &g->members[i];
+
+		if (task_is_done(m->task))
+			gather_count(g, m->task->result);
+		else
+			list_push(&m->task->watchers, &m->watcher.link);
+	}
+}
+
+static int gather_wait(struct gather *g)
+{
+	struct rondo_task *self = g->wait.task;
+
+	if (self->must_cancel && gather_cancel(&g->wait))
+		self->must_cancel = false;
+	rondo__park(&g->wait);
+	return rondo__wait_result(&g->wait, 0);
+}
+
+/* Members still running when a plain gather fails go on; their errors count as seen, as in asyncio. */
+static void leave_members(struct gather *g)
+{
+	for (size_t i = 0; i < g->n_members; i++) {
+		struct rondo_task *t = g->members[i].task;
+
+		list_remove(&g->members[i].watcher.link);
+		t->gathered = NULL;
+		t->retrieved = true;
+		if (!(g->flags & RONDO_GATHER_KEEP))
+			rondo__task_unref(t);
+	}
+}
+
+static void copy_results(int results[], rondo_task *const tasks[], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		results[i] = !tasks[i] ? -ENOMEM :
+			     task_is_done(tasks[i]) ? tasks[i]->result : -EINPROGRESS;
+}
+
+static int gather(struct gather *g, size_t n, rondo_task *const tasks[], int results[])
+{
+	int ret = 0;
+
+	add_members(g, n, tasks);
+	watch_members(g);
+	for (size_t i = 0; i < n; i++)
+		if (!tasks[i] && !g->error)
+			g->n_pending++, gather_count(g, -ENOMEM);
+	if (!gather_is_over(g))
+		ret = gather_wait(g);
+	if (ret == 0 && !(g->flags & RONDO_GATHER_ALL))
+		ret = g->error;
+	if (results)
+		copy_results(results, tasks, n);
+	leave_members(g);
+	return ret;
+}
+
+int rondo_gather(size_t n_tasks, rondo_task *const tasks[], int results[], unsigned flags)
+{
+	enum { ON_STACK = 16 };
+	struct member few[ON_STACK];
+	struct gather g = {
+		.wait = { .class = &gather_class, .task = rondo__self() },
+		.members = n_tasks <= ON_STACK ? few : malloc(n_tasks * sizeof(*g.members)),
+		.flags = flags,
+	};
+	int ret;
+
+	if (!g.members)
+		return -ENOMEM;
+	ret = gather(&g, n_tasks, tasks, results);
+	if (g.members != few)
+		free(g.members);
+	return ret;
+}

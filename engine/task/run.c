@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* run.c - rondo_run: open a loop, run the first task, cancel and await the rest, close (row R1). */
+#include "task/run.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "task/task.h"
+
+enum {
+	MAIN_STACK_SIZE = 256 << 10,	/* the first task is where programs keep their big locals */
+	DEADLOCK_ROUNDS_MAX = 8,	/* a task may swallow its cancellation this often */
+};
+
+/* A child of fork() has the parent's ring mapped, and must not use it (KN-17): forget the loop. */
+static void forget_loop(void)
+{
+	rondo__loop = NULL;
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, forget_loop);
+}
+
+static int report_parked(rondo_task *t, void *ctx)
+{
+	char what[96], message[192];
+
+	(void)ctx;
+	rondo_task_describe(t, what, sizeof(what));
+	snprintf(message, sizeof(message), "deadlock: waits for %s", what);
+	rondo__task_report(t->loop, t, message, -EDEADLK);
+	return 0;
+}
+
+static int cancel_one(rondo_task *t, void *ctx)
+{
+	(void)ctx;
+	rondo_cancel(t);
+	return 0;
+}
+
+static int report_survivor(rondo_task *t, void *ctx)
+{
+	(void)ctx;
+	rondo__task_report(t->loop, t, "the task ignores its cancellation and was abandoned", -EDEADLK);
+	return 0;
+}
+
+/* Run until `until` is done, or all tasks if NULL. When nothing can become ready any more, report who
+ * waits for what and cancel everybody. Returns 0 or -EDEADLK. */
+static int run_until(struct loop *l, struct rondo_task *until)
+{
+	unsigned n_rounds = 0;
+	uint64_t n_live = 0;
+
+	l->until = until;
+	while (until ? !task_is_done(until) : l->n_live > 0) {
+		if (rondo__loop_turn(l)) {
+			if (unlikely(l->watches_sigint && rondo__sigint_take()) && until) {
+				l->interrupted = true;
+				rondo_cancel(until);
+			}
+			continue;
+		}
+		if (!n_rounds)
+			rondo_all_tasks(report_parked, NULL);
+		n_rounds = l->n_live == n_live ? n_rounds + 1 : 1;
+		n_live = l->n_live;
+		if (n_rounds > DEADLOCK_ROUNDS_MAX) {
+			rondo_all_tasks(report_survivor, NULL);
+			l->n_live = 0;
+			return -EDEADLK;
+		}
+		rondo_all_tasks(cancel_one, NULL);
+	}
+	return n_rounds ? -EDEADLK : 0;
+}
+
+/* Cancel everything that is left, and what it starts meanwhile, until nothing is. */
+static void shut_down(struct loop *l)
+{
+	uint64_t n_created;
+
+	do {
+		n_created = l->n_created;
+		rondo_all_tasks(cancel_one, NULL);
+		while (l->n_live && l->n_created == n_created)
+			if (!rondo__loop_turn(l)) {
+				run_until(l, NULL);
+				return;
+			}
+	} while (l->n_live);
+}
+
+static int take_result(struct loop *l, struct rondo_task *main_task, int deadlock)
+{
+	int ret = rondo_task_result(main_task);
+
+	if (deadlock)
+		return deadlock;
+	/* ^C and nobody else cancelled it. */
+	if (l->interrupted && ret == -ECANCELED && rondo_uncancel(main_task) == 0)
+		return -EINTR;
+	return ret;
+}
+
+/* Tasks whose handles were never used up, and so not freed: what they had to say is said now. */
+static void report_forgotten(struct loop *l)
+{
+	for (struct list *p = l->tasks.next; p != &l->tasks; p = p->next)
+		rondo__task_report_unseen(container_of(p, struct rondo_task, link));
+}
+
+static int run_main(struct loop *l, rondo_fn *main, void *arg)
+{
+	const struct rondo_task_options o = { .stack_size = l->options.main_stack_size };
+	struct rondo_task *main_task = rondo__task_create(l, &o, main, arg);
+	int deadlock, ret;
+
+	if (!main_task)
+		return -ENOMEM;
+	deadlock = run_until(l, main_task);
+	if (!task_is_done(main_task))
+		return deadlock;
+	ret = take_result(l, main_task, deadlock);
+	shut_down(l);
+	rondo__task_unref(main_task);	/* last: a remote call may still name it */
+	report_forgotten(l);
+	return ret;
+}
+
+int rondo__run_on(const struct kernel *kernel, const struct rondo_options *options, rondo_fn *main,
+		  void *arg)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct rondo_options o = options ? *options : (struct rondo_options){ 0 };
+	struct loop *l;
+	int ret;
+
+	if (rondo__loop)
+		return -EBUSY;
+	pthread_once(&once, watch_forks);
+	if (!o.main_stack_size)
+		o.main_stack_size = o.stack_size > MAIN_STACK_SIZE ? o.stack_size : MAIN_STACK_SIZE;
+	l = malloc(sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	ret = rondo__loop_open(l, kernel, &o);
+	if (ret == 0) {
+		rondo__sigint_watch(l);
+		ret = run_main(l, main, arg);
+		if (l->watches_sigint)
+			rondo__sigint_unwatch();
+		rondo__loop_close(l);
+	}
+	free(l);
+	return ret;
+}
+
+int rondo_run_with(const struct rondo_options *options, rondo_fn *main, void *arg)
+{
+	return rondo__run_on(&rondo__kernel_linux, options, main, arg);
+}
+
+int rondo_run(rondo_fn *main, void *arg)
+{
+	return rondo_run_with(NULL, main, arg);
+}
+
+void rondo_report_print(const struct rondo_report *report, void *arg)
+{
+	(void)arg;
+	fprintf(stderr, "rondo: %s%s%s%s%s\n", report->task ? report->task : "",
+		report->task ? ": " : "", report->message, report->error ? ": " : "",
+		report->error ? rondo_strerror(report->error) : "");
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* timeout.c - time limits on a stretch of code (rows W7, W10-W13 of asyncio's rules). */
+#include <errno.h>
+#include <math.h>
+
+#include "loop/timer.h"
+#include "task/task.h"
+
+struct limit {
+	struct timer timer;
+	struct rondo_task *task;
+	uint64_t deadline_ns;
+	uint32_t n_cancels_at_begin;
+	bool expired, ended;
+};
+
+_Static_assert(sizeof(struct limit) <= sizeof(struct rondo_timeout), "struct rondo_timeout is too small");
+
+static struct limit *limit_of(struct rondo_timeout *t)
+{
+	return (struct limit *)t;
+}
+
+static const struct limit *limit_of_const(const struct rondo_timeout *t)
+{
+	return (const struct limit *)t;
+}
+
+static void fire(struct timer *timer)
+{
+	struct limit *l = container_of(timer, struct limit, timer);
+
+	l->expired = true;
+	rondo_cancel(l->task);
+}
+
+static int start(struct limit *l)
+{
+	if (l->deadline_ns == UINT64_MAX)
+		return 0;
+	return rondo__timer_start(l->task->loop, &l->timer, l->deadline_ns);
+}
+
+int rondo_timeout_begin_at(struct rondo_timeout *limit, uint64_t deadline_ns)
+{
+	struct limit *l = limit_of(limit);
+	struct rondo_task *self = rondo__self();
+
+	*l = (struct limit){ .timer.fire = fire, .task = self, .deadline_ns = deadline_ns,
+			     .n_cancels_at_begin = self->n_cancels };
+	heap_node_init(&l->timer.node);
+	return start(l);
+}
+
+int rondo_timeout_begin(struct rondo_timeout *limit, double seconds)
+{
+	if (isnan(seconds))
+		return -EINVAL;
+	return rondo_timeout_begin_at(limit, rondo__timer_deadline(seconds));
+}
+
+int rondo_timeout_reschedule(struct rondo_timeout *limit, uint64_t deadline_ns)
+{
+	struct limit *l = limit_of(limit);
+
+	if (l->ended || l->expired)
+		return -EINVAL;
+	rondo__timer_stop(l->task->loop, &l->timer);
+	l->deadline_ns = deadline_ns;
+	return start(l);
+}
+
+uint64_t rondo_timeout_when(const struct rondo_timeout *limit)
+{
+	return limit_of_const(limit)->deadline_ns;
+}
+
+int rondo_timeout_end(struct rondo_timeout *limit, int result)
+{
+	struct limit *l = limit_of(limit);
+
+	rondo__timer_stop(l->task->loop, &l->timer);
+	l->ended = true;
+	if (l->expired && rondo_uncancel(l->task) <= l->n_cancels_at_begin && result == -ECANCELED)
+		return -ETIMEDOUT;
+	return result;
+}
+
+bool rondo_timeout_expired(const struct rondo_timeout *limit)
+{
+	return limit_of_const(limit)->expired;
+}
+
+int rondo_wait_for(rondo_fn *fn, void *arg, double seconds)
+{
+	struct rondo_timeout limit;
+	int ret;
+
+	if (seconds <= 0)
+		return -ETIMEDOUT;
+	ret = rondo_timeout_begin(&limit, seconds);
+	if (ret < 0)
+		return ret;
+	return rondo_timeout_end(&limit, fn(arg));
+}

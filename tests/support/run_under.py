@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Run a build's tests under another program: valgrind, or setpriv as an ordinary user.
+
+    run_under.py BUILD [--layers a,b | --without a,b] [--move FROM=TO]... [--cwd DIR] [--timeout S] -- LAUNCHER...
+
+ctest knows the tests; it has no way to put a launcher before them without building them again.
+Each result is one line in ctest's own form, so that tests/run.sh counts both alike. --move rewrites
+paths for a copy of the tree, when the launcher's user may not read the original.
+"""
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+
+def arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build")
+    parser.add_argument("--layers", type=lambda names: names.split(","))
+    parser.add_argument("--without", type=lambda names: names.split(","), default=[])
+    parser.add_argument("--move", action="append", default=[])
+    parser.add_argument("--cwd")
+    parser.add_argument("--timeout", type=float, default=60)
+    parser.add_argument("launcher", nargs="+")
+    return parser.parse_args()
+
+
+def property_of(test, name, default):
+    return next((p["value"] for p in test.get("properties", []) if p["name"] == name), default)
+
+
+def tests_of(build, layers, without):
+    """The test programs; hygiene and install are about the tree, not about what was built."""
+    listing = subprocess.run(["ctest", "--test-dir", build, "--show-only=json-v1"],
+                             check=True, capture_output=True, text=True).stdout
+    for test in json.loads(listing)["tests"]:
+        label = property_of(test, "LABELS", [""])[0]
+        if label not in ("hygiene", "install", *without) and (not layers or label in layers):
+            yield test
+
+
+def run(command, environment, cwd, timeout):
+    """Return (what ctest would call it, output). The whole session of the test ends with it."""
+    with subprocess.Popen(command, env=environment, cwd=cwd, stdin=subprocess.DEVNULL, text=True,
+                          errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          start_new_session=True) as process:
+        try:
+            output, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return "***Timeout", process.communicate()[0]
+    outcome = {0: "   Passed ", 77: "***Skipped"}.get(process.returncode, "***Failed ")
+    return outcome, output
+
+
+def main():
+    options = arguments()
+    moves = [move.split("=", 1) for move in options.move]
+
+    def moved(text):
+        for source, target in moves:
+            text = text.replace(source, target)
+        return text
+
+    tests = list(tests_of(options.build, options.layers, options.without))
+    bad = not tests
+    for number, test in enumerate(tests, 1):
+        environment = dict(os.environ)
+        for setting in property_of(test, "ENVIRONMENT", []):
+            name, _, value = setting.partition("=")
+            environment[name] = moved(value)
+        command = options.launcher + [moved(word) for word in test.get("command", ["/missing"])]
+        cwd = options.cwd or property_of(test, "WORKING_DIRECTORY", options.build)
+        start = time.monotonic()
+        outcome, output = run(command, environment, cwd, options.timeout)
+        seconds = time.monotonic() - start
+        print(f"{number:3}/{len(tests)} Test #{number}: {test['name']} {outcome} {seconds:.2f} sec")
+        # What a passing test skipped is of interest too.
+        if outcome != "   Passed " or "SKIPPED" in output:
+            print(output + "\n<end of output>")
+        sys.stdout.flush()
+        bad |= outcome not in ("   Passed ", "***Skipped")
+    return bad
+
+
+if __name__ == "__main__":
+    sys.exit(main())
