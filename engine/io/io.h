@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* io.h - what the verbs share. Layer 4. */
+#ifndef RONDO_IO_IO_H
+#define RONDO_IO_IO_H
+
+#include <errno.h>
+
+#include "loop/op.h"
+#include "rondo/time.h"
+
+/* The most that one read or write moves; the kernel's own limit, which fits an SQE's 32-bit
+ * length. */
+enum { IO_LEN_MAX = 0x7ffff000 };
+
+static inline unsigned io_clamp(size_t len)
+{
+	return len > IO_LEN_MAX ? (unsigned)IO_LEN_MAX : (unsigned)len;
+}
+
+/* Be a cancellation point, for a verb that goes on to use a plain system call. */
+static inline int io_checkpoint(void)
+{
+	return unlikely(rondo__self()->must_cancel) ? rondo_yield() : 0;
+}
+
+/* Await an op, and begin it again if it was interrupted for nothing: where it waits in a kernel
+ * thread, SIGSTOP and SIGCONT (^Z and fg) do that. */
+static inline int io_await(struct op *op)
+{
+	const struct io_uring_sqe copy = *op->sqe;
+	int ret;
+
+	while (unlikely((ret = rondo__op_await(op)) == -EINTR))
+		*rondo__op_begin(op) = copy;
+	return ret;
+}
+
+/* Wait until one of the poll(2) events may hold. Returns them, or an error. */
+static inline int io_wait_ready(int fd, unsigned events)
+{
+	struct op op;
+	struct io_uring_sqe *sqe = rondo__op_begin(&op);
+
+	io_uring_prep_poll_add(sqe, fd, events);
+	return io_await(&op);
+}
+
+/* Wait a little, longer each time, for what cannot be polled. */
+static inline int io_back_off(unsigned n_tries)
+{
+	return rondo_sleep_ns(UINT64_C(1000000) << (n_tries < 6 ? n_tries : 6));
+}
+
+/* A verb that returned error: make it worth trying again. -EAGAIN comes from descriptors that are
+ * O_NONBLOCK, on older kernels (KN-20): wait for events. Returns 0 to try again, or the error to
+ * return. */
+static inline int io_mend(int error, int fd, unsigned events)
+{
+	int ret;
+
+	if (error == -EINTR)
+		return 0;
+	if (error != -EAGAIN)
+		return error;
+	ret = io_wait_ready(fd, events);
+	return ret < 0 ? ret : 0;
+}
+#endif
