@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* rondo.h - everything: include this one, or just the topic headers you use. */
+#ifndef RONDO_H
+#define RONDO_H
+
+#include "rondo/base.h"
+#include "rondo/file.h"
+#include "rondo/loop.h"
+#include "rondo/memory.h"
+#include "rondo/poll.h"
+#include "rondo/probe.h"
+#include "rondo/process.h"
+#include "rondo/random.h"
+#include "rondo/socket.h"
+#include "rondo/splice.h"
+#include "rondo/task.h"
+#include "rondo/time.h"
+
+#endif
