@@ -1,0 +1,259 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# run.sh - from a clone to a verdict: install what the tests need, build, run every test.
+#
+#     sh tests/run.sh               everything
+#     sh tests/run.sh --quick       the suite built by gcc, and the hygiene tests
+#     sh tests/run.sh REGEX         only the tests whose names (ctest's) match, built by gcc
+#
+# Prints one line per step as it goes, below it what failed, and last "N passed, N failed, N
+# skipped". All is built and logged below build/check. A step that fails does not stop the others.
+set -u
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P) || exit 1
+out=$root/build/check
+jobs=$(nproc)
+n_passed=0 n_failed=0 n_skipped=0
+export PYTHONDONTWRITEBYTECODE=1 # the tree stays as it was cloned
+. "$root/tools/pkg/install.sh"
+. "$root/tools/pkg/build.sh"
+
+tell() {
+	printf '%-6s %-24s %s\n' "$@"
+}
+
+since() {
+	echo "$(($(date +%s) - $1)) s"
+}
+
+log_of() {
+	echo "$out/$(echo "$1" | tr -c 'A-Za-z0-9\n' '-').log"
+}
+
+skipped() {
+	n_skipped=$((n_skipped + 1))
+	tell skip "$1" "$2"
+}
+
+# step NAME COMMAND...: one thing that passes or fails.
+step() {
+	name=$1 log=$(log_of "$1") start=$(date +%s)
+	shift
+	"$@" >"$log" 2>&1 </dev/null
+	status=$?
+	if [ $status = 0 ]; then
+		n_passed=$((n_passed + 1))
+		tell ok "$name" "$(since "$start")"
+	else
+		n_failed=$((n_failed + 1))
+		tell FAIL "$name" "exit $status after $(since "$start"); $log ends with:"
+		tail -n 60 "$log" | sed 's/^/    /'
+	fi
+	return $status
+}
+
+# How many tests passed and failed, as ctest or something that writes as it does has put it.
+count() {
+	awk '/^ *[0-9]+\/[0-9]+ Test +#/ && !/\*\*\*Skipped/ {
+			if (/ Passed /) passed++
+			else failed++
+		}
+		END { print passed + 0, failed + 0 }' "$1"
+}
+
+# Failures first, by name; then what the log has besides the tests that passed.
+show_failures() {
+	grep -E '^FAIL|^ *[0-9]+/[0-9]+ Test +#.*\*\*\*' "$1" | sed 's/^/    /'
+	grep -vE '^(ok|skip) |^ *(Start +[0-9]+:|[0-9]+/[0-9]+ Test.* Passed )' "$1" | tail -n 150 |
+		sed 's/^/    | /'
+}
+
+# skips LOG OUTPUTS: what was left out, and why: a whole program, or one of its tests in cmocka's
+# words. Which programs is in the log; what they said is in the outputs.
+skips() {
+	awk 'FNR == NR { if (/^ *[0-9]+\/[0-9]+ Test +#.*\*\*\*Skipped/) left_out[$4] = 1; next }
+		/^ *[0-9]+\/[0-9]+ Test(ing:| +#)/ { test = ($2 == "Testing:") ? $3 : $4 }
+		/^\[ RUN / { running = 1; why = "no reason given" }
+		/^\[  SKIPPED \]/ && running { print test ": " $4 ": " why }
+		/^\[ +(OK|FAILED|ERROR|SKIPPED) +\]/ { running = 0 }
+		/^<end of output>$/ && test in left_out { print test ": " why }
+		!/^\[/ && NF { why = $0 }' "$1" "$2"
+}
+
+# account NAME LOG STATUS SECONDS PASSED FAILED: add a suite's tests to the sum, and tell.
+account() {
+	# A command that failed before any test did has failed all the same.
+	[ "$3" = 0 ] || [ "$6" -gt 0 ] || set -- "$1" "$2" "$3" "$4" "$5" 1
+	n_passed=$((n_passed + $5)) n_failed=$((n_failed + $6))
+	if [ "$6" = 0 ]; then
+		tell ok "$1" "$5 passed; $4"
+	else
+		tell FAIL "$1" "$5 passed, $6 failed; $4; from $2:"
+		show_failures "$2"
+	fi
+	while IFS= read -r line; do
+		skipped "$1" "$line"
+	done <"$out/skips"
+}
+
+# suite NAME OUTPUTS COMMAND...: many tests in one command; each of them counts. OUTPUTS is where
+# the output of tests that passed is to be found, if not in the command's own.
+suite() {
+	name=$1 outputs=$2 log=$(log_of "$1") start=$(date +%s)
+	shift 2
+	"$@" >"$log" 2>&1 </dev/null
+	status=$?
+	skips "$log" "${outputs:-$log}" >"$out/skips"
+	# shellcheck disable=SC2046
+	account "$name" "$log" $status "$(since "$start")" $(count "$log")
+}
+
+# script FILE: a test script that tells ok, FAIL and skip as this one does, and last its sum.
+script() {
+	name=${1#"$root/tests/"} start=$(date +%s)
+	name=${name%/run.sh}
+	log=$(log_of "$name")
+	timeout 1800 sh "$1" >"$log" 2>&1 </dev/null
+	status=$?
+	sed -n 's/^skip *//p' "$log" >"$out/skips"
+	# shellcheck disable=SC2046
+	set -- $(tail -n 1 "$log" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, .*/\1 \2/p')
+	account "$name" "$log" $status "$(since "$start")" "${1:-0}" "${2:-0}"
+}
+
+# tree NAME PRESET [CMAKE-ARGS...]: configure and build one variant, warnings being errors.
+tree() {
+	tree_name=$1
+	shift
+	configure "$root" "$out/$tree_name" "$@" -DRONDO_WERROR=ON &&
+		timeout 1800 cmake --build "$out/$tree_name" --parallel "$jobs"
+}
+
+# tests_in TREE NAME CTEST-ARGS...: run tests of one variant. `launcher` may precede ctest.
+launcher=''
+tests_in() {
+	tests_tree=$out/$1 tests_name=$2
+	shift 2
+	# shellcheck disable=SC2086
+	suite "$tests_name" "$tests_tree/Testing/Temporary/LastTest.log" \
+		timeout 3000 $launcher ctest --test-dir "$tests_tree" --output-on-failure \
+		--no-tests=error --parallel "$jobs" "$@"
+}
+
+# build_and_test NAME PRESET: what both compilers and each sanitizer get. Hygiene is about the
+# source and runs once.
+build_and_test() {
+	step "build $1" tree "$@" &&
+		tests_in "$1" "suite $1" --label-exclude 'hygiene|install'
+}
+
+# clang 14's ThreadSanitizer finds no room for its shadow if mmap is randomised by over 28 bits.
+thread_sanitizer() {
+	if [ "$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 28)" -gt 28 ]; then
+		launcher="setarch $(uname -m) -R"
+	fi
+	build_and_test tsan-clang clang-tsan
+	launcher=''
+}
+
+# valgrind takes what the kernel writes for undefined, and only the verbs of io/ tell it otherwise:
+# so the tests of raw rings and ops are not for it, nor are those of random, which take too long.
+valgrind_subset() {
+	suite 'suite valgrind' '' timeout 3000 python3 "$root/tests/support/run_under.py" \
+		"$out/gcc" --layers base,switch,io,task,sync,stream --timeout 300 -- \
+		valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
+}
+
+# The engine works for nobody with the usual limits, too. It gets a copy, because a clone below
+# /root is closed to it.
+ordinary_user() {
+	copy=$(mktemp -d /tmp/rondo-user.XXXXXX) || return
+	chmod 755 "$copy"
+	mkdir "$copy/source" "$copy/build" "$copy/cwd"
+	chmod 1777 "$copy/cwd"
+	tar -C "$root" --exclude=./build --exclude=./.git -cf - . | tar -C "$copy/source" -xf -
+	tar -C "$out/gcc" --exclude=./CMakeFiles -cf - . | tar -C "$copy/build" -xf -
+	chmod -R go+rX "$copy/source" "$copy/build"
+	suite 'suite ordinary user' '' \
+		env LD_LIBRARY_PATH="$copy/build" TMPDIR="$copy/cwd" HOME="$copy/cwd" \
+		timeout 3000 python3 "$root/tests/support/run_under.py" "$out/gcc" \
+		--without base,random --cwd "$copy/cwd" \
+		--move "$out/gcc=$copy/build" --move "$root=$copy/source" -- \
+		setpriv --reuid=65534 --regid=65534 --clear-groups \
+		prlimit --memlock=8388608:8388608 --nofile=1024:1024
+	rm -rf "$copy"
+}
+
+# The whole engine must compile for aarch64, though only its switch can run here. liburing's
+# headers are the same for every machine; the folder they lie in is not, so they are linked to.
+aarch64_compiles() {
+	headers=$out/aarch64-headers
+	mkdir -p "$headers"
+	for file in liburing.h liburing; do
+		ln -sfn "$(pkg-config --variable=includedir liburing)/$file" "$headers/$file"
+	done
+	for file in "$root"/engine/*/*.c; do
+		aarch64-linux-gnu-gcc -fsyntax-only -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE \
+			-I"$root/include" -I"$root/engine" -isystem "$headers" "$file" || return
+	done
+}
+
+# part NAME THING...: may this part run? If it lacks something, it is skipped.
+part() {
+	part_name=$1
+	shift
+	absent=$(missing "$@")
+	[ -z "$absent" ] && return
+	skipped "$part_name" "not installed, and could not be: ${absent% }"
+	return 1
+}
+
+full_run() {
+	build_and_test gcc release -DCMAKE_C_COMPILER=gcc
+	tests_in gcc hygiene --label-regex hygiene
+	for file in "$root"/tests/*/*/run.sh; do
+		[ ! -f "$file" ] || script "$file"
+	done
+	part clang clang && build_and_test clang clang-release
+	part asan-gcc gccsan && build_and_test asan-gcc asan -DCMAKE_C_COMPILER=gcc
+	part asan-clang clang clangrt && build_and_test asan-clang clang-asan
+	part tsan-clang clang clangrt && thread_sanitizer
+	part valgrind valgrind && valgrind_subset
+	if [ "$(id -u)" = 0 ]; then
+		part 'ordinary user' setpriv && ordinary_user
+	fi # otherwise every suite above was one
+	part aarch64 cross qemu && {
+		step 'compile aarch64' aarch64_compiles
+		build_and_test aarch64 aarch64
+	}
+	tests_in gcc install --label-regex install
+	suite readme '' python3 "$root/tests/hygiene/check_readme.py" \
+		--root "$root" --build "$out/gcc"
+}
+
+install_all() {
+	need "$out/install.log" cc cxx cmake make pkgconf uring cmocka python3 binutils || return
+	# What is missing of these costs its part, not the run: all at once, or else one by one.
+	optional=$(missing gccsan clang clangrt valgrind cross qemu strace gdb setpriv)
+	[ -n "$optional" ] && find_root || return 0
+	# shellcheck disable=SC2086
+	install_things "$out/install.log" $optional || for optional_thing in $optional; do
+		install_things "$out/install.log" "$optional_thing"
+	done
+	return 0
+}
+
+mkdir -p "$out" && : >"$out/install.log" || exit 1
+if ! install_all; then
+	n_failed=1
+elif [ $# = 0 ]; then
+	full_run
+elif [ "$1" = --quick ]; then
+	build_and_test gcc release -DCMAKE_C_COMPILER=gcc
+	tests_in gcc hygiene --label-regex hygiene
+else
+	step 'build gcc' tree gcc release -DCMAKE_C_COMPILER=gcc &&
+		tests_in gcc "tests $1" --tests-regex "$1"
+fi
+echo "$n_passed passed, $n_failed failed, $n_skipped skipped"
+[ $n_failed = 0 ]
