@@ -391,8 +391,8 @@ static void tell_fallbacks(struct report *p)
 	tell_guards(p);
 	tell_fallback(p, "receive buffers", shared, shared ? "shared" : "one per connection",
 		      shared ? "" : "needs kernel 6.0");
-	tell_fallback(p, "SIGPIPE", quiet, quiet ? "RWF_NOSIGNAL" : "MSG_NOSIGNAL on sends alone",
-		      quiet ? "" : "needs kernel 6.18; a write that nobody reads may raise it");
+	tell_fallback(p, "SIGPIPE", quiet, quiet ? "RWF_NOSIGNAL" : "blocked on the loop's thread",
+		      quiet ? "" : "needs kernel 6.18");
 	tell_op_fallbacks(p);
 }
 

@@ -40,8 +40,8 @@ static int enter(struct ring *r, unsigned n_wait, unsigned flags, const void *ar
 	ret = r->kernel->enter(r->kernel, r->enter_fd, to_submit, n_wait,
 			       flags | IORING_ENTER_GETEVENTS | r->enter_flags, arg, arg_size);
 	count_submitted(r);
-	/* A registered descriptor is known only to the task that registered it: to another thread, or
-	 * in the child of a fork, it is what SINGLE_ISSUER would call EEXIST (KN-16, KN-17). */
+	/* A registered descriptor is known only to the task that registered it: to another thread,
+	 * or in the child of a fork, it is what SINGLE_ISSUER would call EEXIST (KN-16, KN-17). */
 	if ((ret == -EINVAL || ret == -EBADF) && (r->enter_flags & IORING_ENTER_REGISTERED_RING))
 		return -EEXIST;
 	return ret;

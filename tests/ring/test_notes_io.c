@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-enum { WRITE_PIPE, WRITE_PIPE_QUIETLY, WRITE_SOCKET_QUIETLY, SEND_SOCKET };
+enum { WRITE_PIPE, WRITE_PIPE_BLOCKED, WRITE_PIPE_QUIETLY, WRITE_SOCKET_QUIETLY, SEND_SOCKET };
 enum { GOT_EPIPE = 0, GOT_EOPNOTSUPP = 1, GOT_OTHER = 2, BIG = 8 << 20 };
 
 /* Write to somebody who has gone, with SIGPIPE as a program has it by default. */
@@ -18,9 +18,14 @@ static int write_to_nobody(void *how)
 {
 	int fds[2], kind = *(int *)how, ret;
 	struct io_uring_sqe *sqe;
+	sigset_t set;
 	struct raw r;
 
 	signal(SIGPIPE, SIG_DFL);
+	sigemptyset(&set);
+	if (kind == WRITE_PIPE_BLOCKED)
+		sigaddset(&set, SIGPIPE);
+	sigprocmask(SIG_SETMASK, &set, NULL);
 	if (raw_try_open(&r, &rondo__kernel_linux, &(struct ring_options){ 0 }) < 0)
 		return GOT_OTHER;
 	ret = kind <= WRITE_PIPE_QUIETLY ? pipe(fds) : socketpair(AF_UNIX, SOCK_STREAM, 0, fds);
@@ -60,6 +65,7 @@ static void test_kn4_a_write_op_may_kill_by_sigpipe_but_a_send_op_never(void **s
 	assert_true(ret == GOT_EPIPE || ret == 1000 + SIGPIPE);
 	print_message("a write op to a pipe without reader %s\n",
 		      ret == GOT_EPIPE ? "fails with EPIPE" : "kills by SIGPIPE");
+	assert_int_equal(nobody(WRITE_PIPE_BLOCKED), GOT_EPIPE);
 	assert_int_equal(nobody(WRITE_PIPE_QUIETLY), quiet);
 	assert_int_equal(nobody(WRITE_SOCKET_QUIETLY), quiet);
 	assert_int_equal(nobody(SEND_SOCKET), GOT_EPIPE);
