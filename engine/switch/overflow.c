@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* overflow.c - see overflow.h. The handler may interrupt anything, malloc() included: it uses write(2),
- * sigaction(2) and its own few lines of formatting. */
+/* overflow.c - see overflow.h. The handler may interrupt anything, malloc() included: it uses
+ * write(2), sigaction(2) and its own few lines of formatting. */
 #include "switch/overflow.h"
 
 #include <errno.h>
@@ -112,7 +112,8 @@ static void handler_remove(void)
 /* The overflowed stack has no room for the handler: the thread needs another one. */
 static int signal_stack_install(struct overflow_watch *w)
 {
-	size_t size = (getauxval(AT_MINSIGSTKSZ) + HANDLER_BYTES + STACK_PAGE - 1) & -(size_t)STACK_PAGE;
+	size_t needed = getauxval(AT_MINSIGSTKSZ) + HANDLER_BYTES;
+	size_t size = (needed + STACK_PAGE - 1) & -(size_t)STACK_PAGE;
 	stack_t there, ours = { .ss_size = size };
 	int ret;
 

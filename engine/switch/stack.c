@@ -83,7 +83,8 @@ static struct stack_slab *slab_new(struct stack_class *c, size_t stack_size)
 	uint32_t n = next_slab_stacks(c, stack_size);
 	char *base = NULL;
 
-	/* Address space may be short of a slab (RLIMIT_AS, strict overcommit) and not of a stack. */
+	/* Address space may be short of a slab (RLIMIT_AS, strict overcommit) and not of a
+	 * stack. */
 	for (; slab && n; n /= 2) {
 		base = slab_map(n * stack_size);
 		if (base)

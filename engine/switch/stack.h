@@ -4,16 +4,17 @@
  *   low address                                                              high address
  *   [ guard page | ................ frames grow down ................ | colour | struct stack ]
  *
- * A slab is one NORESERVE mapping of many equal stacks. A stack that was touched once stays touched:
- * recycling it costs no system call and no page fault, which is what makes spawning cheap. The
- * struct stack sits in the stack's own top page, and the task block is placed right below it, so that
- * a sleeping task costs one page. Tops are staggered by cache lines ("colour"), because equal
- * offsets in equal-sized stacks would all fall into the same cache sets.
+ * A slab is one NORESERVE mapping of many equal stacks. A stack that was touched once stays
+ * touched: recycling it costs no system call and no page fault, which is what makes spawning
+ * cheap. The struct stack sits in the stack's own top page, and the task block is placed right
+ * below it, so that a sleeping task costs one page. Tops are staggered by cache lines
+ * ("colour"), because equal offsets in equal-sized stacks would all fall into the same cache
+ * sets.
  *
  * K1  A pool belongs to one thread. A stack may be put back while still being run on: nothing in
  *     the pool writes to it before the next get, and the runner switches away first.
- * K2  A guard is never silently missing: stack.guarded says what a stack has, stack_pool.guard what
- *     the next one will get at best. */
+ * K2  A guard is never silently missing: stack.guarded says what a stack has, stack_pool.guard
+ *     what the next one will get at best. */
 #ifndef RONDO_SWITCH_STACK_H
 #define RONDO_SWITCH_STACK_H
 
@@ -56,7 +57,7 @@ struct stack_class {
 struct stack_pool {
 	struct stack_class classes[STACK_N_CLASSES];
 	enum stack_guard guard;
-	uint32_t n_mprotected;		/* guards that cost a VMA each, against the process's limit */
+	uint32_t n_mprotected;		/* guards of this pool that cost a VMA each */
 };
 
 void rondo__stack_pool_init(struct stack_pool *p);
@@ -68,8 +69,9 @@ void rondo__stack_pool_free(struct stack_pool *p);
 struct stack *rondo__stack_get(struct stack_pool *p, size_t size_bytes);
 void rondo__stack_put(struct stack_pool *p, struct stack *s);
 
-/* Find the guard page's stack size if address lies in a guard of this pool, else 0. Async-signal-safe.
- * *base receives the lowest usable byte of the stack below which the access fell. */
+/* Find the guard page's stack size if address lies in a guard of this pool, else 0.
+ * Async-signal-safe. *base receives the lowest usable byte of the stack below which the access
+ * fell. */
 size_t rondo__stack_guard_hit(const struct stack_pool *p, const void *address, void **base);
 
 /* Fill the unused part of a fresh stack with a pattern, and measure later how deep it was used. */

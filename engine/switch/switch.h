@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* switch.h - move the CPU from one stack to another. Layer 1.
  *
- * A context is where a suspended piece of code goes on: its stack pointer, frame pointer and program
- * counter. Nothing here knows of tasks or loops.
+ * A context is where a suspended piece of code goes on: its stack pointer, frame pointer and
+ * program counter. Nothing here knows of tasks or loops.
  *
- * S1  rondo__switch() and rondo__switch_last() are the only ways between stacks, and they tell every
- *     checker (sanitizer.h). */
+ * S1  rondo__switch() and rondo__switch_last() are the only ways between stacks, and they tell
+ *     every checker (sanitizer.h). */
 #ifndef RONDO_SWITCH_SWITCH_H
 #define RONDO_SWITCH_SWITCH_H
 

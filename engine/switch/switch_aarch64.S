@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* switch_aarch64.S - where a new context starts; the switch itself is in switch_aarch64.h. */
 	.text
-	/* The stack holds entry and arg. Backtraces end here: the CFI leaves the caller undefined, and
-	 * the frame record is empty. */
+	/* The stack holds entry and arg. Backtraces end here: the CFI leaves the caller
+	 * undefined, and the frame record is empty. */
 	.p2align 4
 	.globl	rondo__switch_entry
 	.hidden	rondo__switch_entry

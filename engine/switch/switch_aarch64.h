@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* switch_aarch64.h - the switch itself, AAPCS64. Inline and left by a jump, for the reasons given in
- * switch_x86_64.h. Saved: sp, x29 (frame pointer) and the place to go on; all else is given up. */
+/* switch_aarch64.h - the switch itself, AAPCS64. Inline and left by a jump, for the reasons
+ * given in switch_x86_64.h. Saved: sp, x29 (frame pointer) and the place to go on; all else is
+ * given up. */
 #ifndef RONDO_SWITCH_AARCH64_H
 #define RONDO_SWITCH_AARCH64_H
 

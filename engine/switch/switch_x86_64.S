@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* switch_x86_64.S - where a new context starts; the switch itself is in switch_x86_64.h. */
 	.text
-	/* The stack holds entry and arg, and is a multiple of 16 at the call. Backtraces end here: the
-	 * caller's address is undefined by the CFI, and rbp is 0 for walkers that know nothing else. */
+	/* The stack holds entry and arg, and is a multiple of 16 at the call. Backtraces end
+	 * here: the caller's address is undefined by the CFI, and rbp is 0 for walkers that
+	 * know nothing else. */
 	.p2align 4
 	.globl	rondo__switch_entry
 	.hidden	rondo__switch_entry

@@ -44,8 +44,8 @@ static void test_own_errors_start_above_the_kernels(void **state)
 
 static void test_any_number_gets_a_text(void **state)
 {
-	static const int odd[] = { INT_MIN, INT_MIN + 1, INT_MAX, -4095, 4095, RONDO_EINCOMPLETE - 1,
-				   -(RONDO_EWRONGLOOP + 1), 100000 };
+	static const int odd[] = { INT_MIN, INT_MIN + 1, INT_MAX, -4095, 4095,
+				   RONDO_EINCOMPLETE - 1, -(RONDO_EWRONGLOOP + 1), 100000 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {

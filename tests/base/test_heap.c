@@ -148,6 +148,23 @@ static void test_equal_deadlines_leave_in_fifo_order(void **state)
 	rondo__heap_free(&h);
 }
 
+/* The sequence is short to keep entries small; what counts is the distance. */
+static void test_fifo_order_survives_the_wrap_of_the_sequence(void **state)
+{
+	struct heap h = { .sequence = UINT32_MAX - 50 };
+	struct heap_node nodes[100];
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++)
+		push(&h, &nodes[i], 7);
+	assert_heap_is_sound(&h);
+	for (unsigned i = 0; i < 100; i++) {
+		assert_ptr_equal(rondo__heap_top(&h), &nodes[i]);
+		rondo__heap_remove(&h, &nodes[i]);
+	}
+	rondo__heap_free(&h);
+}
+
 /* A timer that is armed anew goes behind its equals: the order is that of the pushes. */
 static void test_pushing_again_goes_to_the_end_of_the_equals(void **state)
 {
@@ -231,9 +248,9 @@ static void test_taking_back_again_and_again_stays_small(void **state)
 }
 
 /* In a child, whose address space ends before the heap's appetite does. */
-static int reserve_until_refused(void)
+static int reserve_until_refused(size_t bytes)
 {
-	struct rlimit limit = { 256 << 20, 256 << 20 };
+	struct rlimit limit = { bytes, bytes };
 	struct heap h = { 0 }, before = { 0 };
 	int ret = setrlimit(RLIMIT_AS, &limit);
 
@@ -255,11 +272,14 @@ static void test_reserve_without_memory_changes_nothing(void **state)
 		print_message("a checker's shadow memory leaves no room for RLIMIT_AS\n");
 		skip();
 	}
-	pid = fork();
-	if (pid == 0)
-		_exit(reserve_until_refused() ? 0 : 1);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	/* The limit decides which of its two arrays is refused; between two doublings both are. */
+	for (size_t bytes = 128 << 20; bytes < 256 << 20; bytes += 16 << 20) {
+		pid = fork();
+		if (pid == 0)
+			_exit(reserve_until_refused(bytes) ? 0 : 1);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
 }
 
 int main(void)
@@ -268,6 +288,7 @@ int main(void)
 		cmocka_unit_test(test_agrees_with_a_sorted_array),
 		cmocka_unit_test(test_agrees_with_a_sorted_array_when_deadlines_tie),
 		cmocka_unit_test(test_equal_deadlines_leave_in_fifo_order),
+		cmocka_unit_test(test_fifo_order_survives_the_wrap_of_the_sequence),
 		cmocka_unit_test(test_pushing_again_goes_to_the_end_of_the_equals),
 		cmocka_unit_test(test_a_removed_node_is_nowhere),
 		cmocka_unit_test(test_a_sweep_keeps_the_order_and_frees_the_slots),

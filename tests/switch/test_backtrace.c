@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_backtrace.c - goal: a debugger sees whole backtraces on a switched-to stack, and at every single
- * instruction of a switch. Method: gdb runs this same program with the argument "target", which does
- * nothing but switch; the test reads what gdb prints. */
+/* test_backtrace.c - goal: a debugger sees whole backtraces on a switched-to stack, and at
+ * every single instruction of a switch. Method: gdb runs this same program with the argument
+ * "target", which does nothing but switch; the test reads what gdb prints. */
 #include "support/check.h"
 
 #include <sys/mman.h>
@@ -54,7 +54,8 @@ static void task_entry(void *arg)
 
 static int be_the_target(void)
 {
-	char *base = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *base = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
 	struct san_stack san;
 	int rounds = 5;
 
@@ -98,7 +99,8 @@ static const char *gdb_says(const char *commands, const char **why)
 	assert_true(length > 0);
 	self[length] = '\0';
 	write_script(script, commands);
-	snprintf(line, sizeof(line), "gdb -nx -q -batch -x '%s' --args '%s' target 2>&1", script, self);
+	snprintf(line, sizeof(line), "gdb -nx -q -batch -x '%s' --args '%s' target 2>&1", script,
+		 self);
 	fflush(stdout);
 	gdb = popen(line, "r");
 	assert_non_null(gdb);
@@ -133,6 +135,7 @@ static void test_a_backtrace_goes_through_the_entry_and_ends(void **state)
 	if (!said) {
 		print_message("%s\n", why);
 		skip();
+		return;
 	}
 	said = strstr(said, "@bt\n");
 	assert_non_null(said);
@@ -209,6 +212,7 @@ static void test_backtraces_are_whole_at_every_instruction(void **state)
 	if (!said) {
 		print_message("%s\n", why);
 		skip();
+		return;
 	}
 	assert_null(strstr(said, "Backtrace stopped"));
 	assert_int_equal(n_whole_backtraces(said, &n_on_main, &n_on_task), N_STEPS);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* test_switch.c - goal: a switch keeps what the compiler holds in registers and what the ABI promises
- * a caller (registers, alignment, values on the stack), for any number of contexts and lives, and
- * unwinding ends where a context began.
- * Method: contexts on plain mapped memory; an assembly helper fills every callee-saved register with
- * marks before a switch and reads them back after it. Runs on every architecture rondo switches on. */
+/* test_switch.c - goal: a switch keeps what the compiler holds in registers and what the ABI
+ * promises a caller (registers, alignment, values on the stack), for any number of contexts and
+ * lives, and unwinding ends where a context began. Method: contexts on plain mapped memory; an
+ * assembly helper fills every callee-saved register with marks before a switch and reads them
+ * back after it. Runs on every architecture rondo switches on. */
 #include "support/check.h"
 
 #include <fenv.h>
@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <unwind.h>
 
+#include "switch/marks.h"
 #include "switch/switch.h"
 
 enum { STACK_BYTES = 128 << 10 };
@@ -68,7 +69,8 @@ static void restart(struct strand *s, void (*body)(struct strand *s), void *arg)
 
 static void start(struct strand *s, void (*body)(struct strand *s), void *arg)
 {
-	s->base = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	s->base = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		       0);
 	assert_ptr_not_equal(s->base, MAP_FAILED);
 	san_stack_made(&s->san, s->base, s->base + STACK_BYTES);
 	restart(s, body, arg);
@@ -80,61 +82,7 @@ static void drop(struct strand *s)
 	munmap(s->base, STACK_BYTES);
 }
 
-/* The registers.
- *
- * switch_marked(from, to, marks, seen, f): load `marks` into every callee-saved register, call
- * f(from, to), and store what is in them afterwards into `seen`. */
-#if defined(__x86_64__)
-enum { N_MARKS = 6 };
-__asm__(".text\n"
-	".type switch_marked, @function\n"
-	"switch_marked:\n"
-	"	pushq %rbx\n	pushq %rbp\n	pushq %r12\n"
-	"	pushq %r13\n	pushq %r14\n	pushq %r15\n"
-	"	pushq %rcx\n"		/* seven pushes: the stack is aligned for the call */
-	"	movq (%rdx), %rbx\n	movq 8(%rdx), %rbp\n	movq 16(%rdx), %r12\n"
-	"	movq 24(%rdx), %r13\n	movq 32(%rdx), %r14\n	movq 40(%rdx), %r15\n"
-	"	call *%r8\n"
-	"	popq %rcx\n"
-	"	movq %rbx, (%rcx)\n	movq %rbp, 8(%rcx)\n	movq %r12, 16(%rcx)\n"
-	"	movq %r13, 24(%rcx)\n	movq %r14, 32(%rcx)\n	movq %r15, 40(%rcx)\n"
-	"	popq %r15\n	popq %r14\n	popq %r13\n"
-	"	popq %r12\n	popq %rbp\n	popq %rbx\n"
-	"	ret\n"
-	".size switch_marked, .-switch_marked\n");
-#elif defined(__aarch64__)
-enum { N_MARKS = 11 + 8 };	/* x19-x29, d8-d15 */
-__asm__(".text\n"
-	".type switch_marked, %function\n"
-	"switch_marked:\n"
-	"	stp x29, x30, [sp, #-176]!\n"
-	"	stp x19, x20, [sp, #16]\n	stp x21, x22, [sp, #32]\n"
-	"	stp x23, x24, [sp, #48]\n	stp x25, x26, [sp, #64]\n"
-	"	stp x27, x28, [sp, #80]\n	stp d8, d9, [sp, #96]\n"
-	"	stp d10, d11, [sp, #112]\n	stp d12, d13, [sp, #128]\n"
-	"	stp d14, d15, [sp, #144]\n	str x3, [sp, #160]\n"
-	"	ldp x19, x20, [x2]\n	ldp x21, x22, [x2, #16]\n"
-	"	ldp x23, x24, [x2, #32]\n	ldp x25, x26, [x2, #48]\n"
-	"	ldp x27, x28, [x2, #64]\n	ldr x29, [x2, #80]\n"
-	"	ldp d8, d9, [x2, #88]\n	ldp d10, d11, [x2, #104]\n"
-	"	ldp d12, d13, [x2, #120]\n	ldp d14, d15, [x2, #136]\n"
-	"	blr x4\n"
-	"	ldr x3, [sp, #160]\n"
-	"	stp x19, x20, [x3]\n	stp x21, x22, [x3, #16]\n"
-	"	stp x23, x24, [x3, #32]\n	stp x25, x26, [x3, #48]\n"
-	"	stp x27, x28, [x3, #64]\n	str x29, [x3, #80]\n"
-	"	stp d8, d9, [x3, #88]\n	stp d10, d11, [x3, #104]\n"
-	"	stp d12, d13, [x3, #120]\n	stp d14, d15, [x3, #136]\n"
-	"	ldp x19, x20, [sp, #16]\n	ldp x21, x22, [sp, #32]\n"
-	"	ldp x23, x24, [sp, #48]\n	ldp x25, x26, [sp, #64]\n"
-	"	ldp x27, x28, [sp, #80]\n	ldp d8, d9, [sp, #96]\n"
-	"	ldp d10, d11, [sp, #112]\n	ldp d12, d13, [sp, #128]\n"
-	"	ldp d14, d15, [sp, #144]\n	ldp x29, x30, [sp], #176\n"
-	"	ret\n"
-	".size switch_marked, .-switch_marked\n");
-#endif
-void switch_marked(struct context *from, struct context *to, const uint64_t *marks, uint64_t *seen,
-		   void (*f)(struct context *from, struct context *to));
+/* The registers. */
 
 static __attribute__((noinline)) void switch_as_a_function(struct context *from, struct context *to)
 {
@@ -176,7 +124,8 @@ static void test_callee_saved_registers_survive(void **state)
 	drop(&s);
 }
 
-/* More live values than the machine has registers; volatile reads keep the compiler from knowing them. */
+/* More live values than the machine has registers; volatile reads keep the compiler from
+ * knowing them. */
 static void hold_many_values(struct strand *s)
 {
 	volatile long *in = s->arg;
@@ -264,7 +213,8 @@ static void use_vectors(struct strand *s)
 
 static uintptr_t entry_frame;
 
-/* In place of entry(): whatever the compiler pushes, its frame address is that of an aligned call. */
+/* In place of entry(): whatever the compiler pushes, its frame address is that of an aligned
+ * call. */
 static void aligned_entry(void *arg)
 {
 	struct strand *s = arg;
@@ -449,8 +399,8 @@ static void count_life(struct strand *s)
 	*(long *)s->arg += one;
 }
 
-/* Frames that never return must leave nothing behind that adds up, in the checkers either: more lives
- * here than TSan's shadow stack has entries. */
+/* Frames that never return must leave nothing behind that adds up, in the checkers either: more
+ * lives here than TSan's shadow stack has entries. */
 static void test_a_stack_serves_many_lives(void **state)
 {
 	struct strand s = { .result = 0 };
@@ -482,7 +432,8 @@ static void *run_alone(void *unused)
 
 	(void)unused;
 	rondo__context_of_thread(&here);
-	s.base = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	s.base = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		      0);
 	if (s.base == MAP_FAILED)
 		return NULL;
 	san_stack_made(&s.san, s.base, s.base + STACK_BYTES);

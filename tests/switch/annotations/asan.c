@@ -13,7 +13,8 @@ enum { N = 3 };
 static volatile int sink;
 static struct stack_pool pool;
 
-/* longjmp() makes ASan unpoison from the stack pointer up to the top of the stack it believes to be on. */
+/* longjmp() makes ASan unpoison from the stack pointer up to the top of the stack it believes
+ * to be on. */
 static __attribute__((noinline)) void jump(jmp_buf to)
 {
 	char frame[256];
@@ -84,7 +85,8 @@ static void clear_the_stack(void *arg)
 	memset(s->base, 0, (size_t)(here - (char *)s->base) - 4096);
 }
 
-/* A task is dropped with live frames; the next one on its stack must not inherit their red zones. */
+/* A task is dropped with live frames; the next one on its stack must not inherit their red
+ * zones. */
 static void run_dropped(void)
 {
 	struct coroutine dropped, next;
@@ -98,7 +100,8 @@ static void run_dropped(void)
 	co_run_all(&next, 1);
 }
 
-/* A stack is unmapped with red zones on it; what is mapped there next, out of ASan's sight, is clean. */
+/* A stack is unmapped with red zones on it; what is mapped there next, out of ASan's sight, is
+ * clean. */
 static void run_unmapped(void)
 {
 	struct coroutine dropped;
@@ -143,7 +146,8 @@ static void live(int n)
 	}
 }
 
-/* Each life ends in frames that never return: the fake ones that ASan keeps of them must be given back. */
+/* Each life ends in frames that never return: the fake ones that ASan keeps of them must be
+ * given back. */
 static void run_lives(void)
 {
 	long before;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* coroutine.h - the least that can be called a coroutine, over the engine's switch and stacks: what the
- * annotation programs share. */
+/* coroutine.h - the least that can be called a coroutine, over the engine's switch and stacks:
+ * what the annotation programs share. */
 #ifndef RONDO_TESTS_COROUTINE_H
 #define RONDO_TESTS_COROUTINE_H
 
@@ -34,7 +34,8 @@ static void co_entry(void *arg)
 	rondo__switch_last(&c->context, &co_main);
 }
 
-static inline void co_new(struct coroutine *c, struct stack_pool *p, void (*body)(void *), void *arg)
+static inline void co_new(struct coroutine *c, struct stack_pool *p, void (*body)(void *),
+			  void *arg)
 {
 	*c = (struct coroutine){ .stack = rondo__stack_get(p, 0), .body = body, .arg = arg };
 	if (!c->stack)
@@ -43,7 +44,6 @@ static inline void co_new(struct coroutine *c, struct stack_pool *p, void (*body
 	san_context_on_stack(&c->context.san, &c->stack->san);
 }
 
-/* Not inlined: then the checkers would see frames of the switch as frames of the program. */
 static __attribute__((noinline)) void co_resume(struct coroutine *c)
 {
 	co_running = c;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* lsan.c - what LeakSanitizer says of memory that only a suspended coroutine knows of (nothing), and of
- * memory that a coroutine has lost (a leak). See run.sh. */
+/* lsan.c - what LeakSanitizer says of memory that only a suspended coroutine knows of
+ * (nothing), and of memory that a coroutine has lost (a leak). See run.sh. */
 #include <sys/mman.h>
 
 #include "coroutine.h"
@@ -60,8 +60,8 @@ static void lose_where_a_stack_was(void)
 	char **base = s->base, **p;
 
 	rondo__stack_pool_free(&pool);
-	p = mmap(base, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
-		 0);
+	p = mmap(base, size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	if (p != base)
 		abort();
 	for (size_t i = 0; i < N; i++)

@@ -5,8 +5,8 @@
 #     sh tests/switch/annotations/run.sh
 #
 # Each program is built twice. Told, a correct program passes in silence and a planted bug is found.
-# Untold (-DRONDO_UNTOLD), the same correct program is accused or crashes: were the annotation useless,
-# that case would fail. One line per case; last line "N passed, N failed, N skipped".
+# Untold (-DRONDO_UNTOLD), the same correct program is accused or crashes: were the annotation
+# useless, that case would fail. One line per case; last line "N passed, N failed, N skipped".
 set -u
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P) || exit 1
@@ -40,7 +40,8 @@ build() {
 		[ $kind = told ] || define=-DRONDO_UNTOLD
 		# shellcheck disable=SC2086
 		"$build_cc" -std=gnu11 -O1 -g -fno-omit-frame-pointer -D_GNU_SOURCE $define "$@" \
-			-I"$root/include" -I"$root/engine" -o "$work/$build_name-$kind" "$here/$build_source" \
+			-I"$root/include" -I"$root/engine" \
+			-o "$work/$build_name-$kind" "$here/$build_source" \
 			"$root"/engine/base/*.c "$root"/engine/switch/*.c \
 			"$root/engine/switch/switch_$(uname -m).S" -pthread 2>"$work/log" || return
 	done
@@ -77,19 +78,21 @@ accused() {
 	if [ $status -ge 128 ] && [ $status != 137 ]; then
 		tell ok "$case_name" "untold, it crashes (exit $status): $case_what"
 	elif line=$(grep -m 1 -E "$pattern" "$work/log"); then
-		tell ok "$case_name" "untold, it is accused (exit $status, '$(echo "$line" | cut -c 1-60)'): $case_what"
+		line=$(echo "$line" | cut -c 1-60)
+		tell ok "$case_name" "untold, it is accused (exit $status, '$line'): $case_what"
 	else
 		tell FAIL "$case_name" "untold, nothing happens (exit $status): $case_what"
 		show_log
 	fi
 }
 
-# found NAME WHAT PATTERN FUNCTION COMMAND...: a planted bug, told: reported, with the function's name.
+# found NAME WHAT PATTERN FUNCTION COMMAND...: a planted bug, told: reported, and where it is.
 found() {
 	case_name=$1 case_what=$2 pattern=$3 function=$4
 	shift 4
 	run "$@"
-	if [ $status != 0 ] && grep -q -E "$pattern" "$work/log" && grep -q "$function" "$work/log"; then
+	if [ $status != 0 ] && grep -q -E "$pattern" "$work/log" &&
+		grep -q "$function" "$work/log"; then
 		tell ok "$case_name" "found: $case_what"
 	else
 		tell FAIL "$case_name" "not found (exit $status): $case_what"
@@ -101,7 +104,8 @@ found() {
 has() {
 	command -v "$1" >/dev/null 2>&1 || return
 	echo 'int main(void) { return 0; }' >"$work/empty.c"
-	"$1" "$2" -o "$work/empty" "$work/empty.c" >/dev/null 2>&1 && $fixed "$work/empty" >/dev/null 2>&1
+	"$1" "$2" -o "$work/empty" "$work/empty.c" >/dev/null 2>&1 &&
+		$fixed "$work/empty" >/dev/null 2>&1
 }
 
 address() {
@@ -110,7 +114,8 @@ address() {
 		tell skip "$name" "$1 -fsanitize=address does not work here"
 		return
 	fi
-	if ! build asan asan.c "$1" -fsanitize=address || ! build lsan lsan.c "$1" -fsanitize=address; then
+	if ! build asan asan.c "$1" -fsanitize=address ||
+		! build lsan lsan.c "$1" -fsanitize=address; then
 		tell FAIL "$name" 'does not build'
 		show_log
 		return
@@ -119,8 +124,10 @@ address() {
 		export ASAN_OPTIONS="detect_stack_use_after_return=$fake:detect_leaks=0"
 		what="(use-after-return detection $fake)"
 		silent "$name" "longjmp within coroutines $what" "$work/asan-told" jumping
-		silent "$name" "the next life on a dropped coroutine's stack $what" "$work/asan-told" dropped
-		silent "$name" "10,000 lives on one stack leave nothing behind $what" "$work/asan-told" lives
+		silent "$name" "the next life on a dropped coroutine's stack $what" \
+			"$work/asan-told" dropped
+		silent "$name" "10,000 lives on one stack leave nothing behind $what" \
+			"$work/asan-told" lives
 		silent "$name" "memory mapped where a stack was $what" "$work/asan-told" unmapped
 	done
 	export ASAN_OPTIONS=detect_stack_use_after_return=0:detect_leaks=0
@@ -128,10 +135,10 @@ address() {
 		'ERROR: AddressSanitizer|ASan is ignoring requested' "$work/asan-untold" jumping
 	accused "$name" "the next life on a dropped coroutine's stack" \
 		'ERROR: AddressSanitizer: stack' "$work/asan-untold" dropped
-	found "$name" 'a write past a local array' 'ERROR: AddressSanitizer: stack-buffer-overflow' \
+	found "$name" 'a write past a local array' 'AddressSanitizer: stack-buffer-overflow' \
 		write_past_the_end "$work/asan-told" overflow
 	export ASAN_OPTIONS=detect_stack_use_after_return=1:detect_leaks=0
-	found "$name" 'use of a local after return' 'ERROR: AddressSanitizer: stack-use-after-return' \
+	found "$name" 'use of a local after return' 'AddressSanitizer: stack-use-after-return' \
 		keep_a_local "$work/asan-told" use-after-return
 	leaks "lsan-$1"
 	unset ASAN_OPTIONS
@@ -171,8 +178,9 @@ threads() {
 		accused "$name" '1,400 deep coroutines on two threads' \
 			'ThreadSanitizer|FATAL' $fixed "$work/tsan-untold" deep
 		silent "$name" 'nine pools of 950 stacks' $fixed "$work/tsan-told" pools
-		found "$name" 'a race between coroutines of two threads' 'WARNING: ThreadSanitizer: data race' \
-			increment_shared $fixed "$work/tsan-told" race
+		found "$name" 'a race between coroutines of two threads' \
+			'WARNING: ThreadSanitizer: data race' increment_shared \
+			$fixed "$work/tsan-told" race
 	}
 }
 
@@ -184,7 +192,7 @@ memcheck() {
 	fi
 	echo '#include <valgrind/memcheck.h>' >"$work/empty.c"
 	if ! cc -fsyntax-only "$work/empty.c" 2>/dev/null; then
-		tell skip "$name" 'its headers are not installed: the engine is built without annotations'
+		tell skip "$name" 'its headers are not installed: there are no annotations here'
 		return
 	fi
 	if ! build valgrind valgrind.c cc; then
@@ -195,14 +203,16 @@ memcheck() {
 	memcheck='valgrind -q --error-exitcode=99'
 	# shellcheck disable=SC2086
 	{
-		silent "$name" 'switches between neighbouring stacks' $memcheck "$work/valgrind-told" rest
+		silent "$name" 'switches between neighbouring stacks' \
+			$memcheck "$work/valgrind-told" rest
 		accused "$name" 'switches between neighbouring stacks' \
 			'Invalid (read|write)|uninitialised|switching stacks' \
 			$memcheck "$work/valgrind-untold" rest
 		found "$name" 'a decision on a local that was not set' 'depends on uninitialised' \
 			use_what_was_not_set $memcheck "$work/valgrind-told" unset
-		found "$name" "a decision on what a stack's last life left" 'depends on uninitialised' \
-			use_what_the_last_life_left $memcheck "$work/valgrind-told" stale
+		found "$name" "a decision on what a stack's last life left" \
+			'depends on uninitialised' use_what_the_last_life_left \
+			$memcheck "$work/valgrind-told" stale
 		found "$name" 'a write past a block' 'Invalid write' write_past_the_block \
 			$memcheck "$work/valgrind-told" overflow
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tsan.c - what ThreadSanitizer says of coroutines on two threads: nothing when they share nothing, the
- * race when they do. See run.sh. */
+/* tsan.c - what ThreadSanitizer says of coroutines on two threads: nothing when they share
+ * nothing, the race when they do. See run.sh. */
 #include <pthread.h>
 
 #include "coroutine.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* valgrind.c - what memcheck says of coroutines that switch between neighbouring stacks: nothing, and
- * the truth about a value nobody set and a write past a block. See run.sh. */
+/* valgrind.c - what memcheck says of coroutines that switch between neighbouring stacks:
+ * nothing, and the truth about a value nobody set and a write past a block. See run.sh. */
 #include "coroutine.h"
 
 enum { N = 8 };
