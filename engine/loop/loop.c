@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "loop/op.h"
 #include "loop/remote.h"
@@ -41,11 +42,11 @@ int rondo__ready_reserve(struct ready_queue *q, uint64_t n)
  * just below unless it waits deep in calls. Stale slots are addresses too, and a prefetch cannot fault. */
 static inline void prefetch(const struct ready_queue *q)
 {
-	const char *t = (const char *)q->slots[(q->head + PREFETCH_AHEAD) & q->mask];
+	uintptr_t t = q->slots[(q->head + PREFETCH_AHEAD) & q->mask];
 
-	__builtin_prefetch(t, 1);
-	__builtin_prefetch(t - CACHE_LINE_BYTES, 1);
-	__builtin_prefetch(t - 2 * CACHE_LINE_BYTES, 1);
+	__builtin_prefetch((const void *)t, 1);
+	__builtin_prefetch((const void *)(t - CACHE_LINE_BYTES), 1);
+	__builtin_prefetch((const void *)(t - 2 * CACHE_LINE_BYTES), 1);
 }
 
 static void start_batch(struct loop *l)
@@ -179,6 +180,26 @@ bool rondo__loop_turn(struct loop *l)
 	return true;
 }
 
+/* In a signal handler: which task ran on the stack that overflowed? */
+static void name_overflown(const struct overflow_watch *w, void *stack_base, char *buf, size_t size)
+{
+	const struct loop *l = container_of(w, struct loop, overflow);
+	const struct rondo_task *t = l->running;
+	char digits[24];
+	size_t n = sizeof(digits);
+
+	if (!t || t->stack->base != stack_base) {
+		strncpy(buf, "?", size);
+		return;
+	}
+	digits[--n] = '\0';
+	for (uint64_t id = t->id; id; id /= 10)
+		digits[--n] = (char)('0' + id % 10);
+	memcpy(&digits[n -= 5], "Task-", 5);
+	strncpy(buf, t->name[0] ? t->name : &digits[n], size - 1);
+	buf[size - 1] = '\0';
+}
+
 static void complete(void *owner, const struct io_uring_cqe *cqe)
 {
 	rondo__op_complete(owner, cqe);
@@ -204,6 +225,9 @@ int rondo__loop_open(struct loop *l, const struct kernel *kernel, const struct r
 		rondo__ring_close(&l->ring);
 		return ret;
 	}
+	l->overflow = (struct overflow_watch){ .pool = &l->stacks, .name = name_overflown };
+	if (!o->no_overflow_report)
+		rondo__overflow_watch(&l->overflow);	/* a failure costs the report, no more */
 	rondo__loop = l;
 	return 0;
 }
@@ -229,6 +253,8 @@ void rondo__loop_close(struct loop *l)
 	rondo__op_table_free(l);
 	rondo__heap_free(&l->timers);
 	free(l->ready.slots);
+	if (!l->options.no_overflow_report)
+		rondo__overflow_unwatch(&l->overflow);
 	rondo__stack_pool_free(&l->stacks);
 	rondo__loop = NULL;
 }

@@ -29,9 +29,11 @@
 #include "ring/ring.h"
 #include "rondo/loop.h"
 #include "rondo/task.h"
+#include "switch/overflow.h"
 #include "switch/stack.h"
 #include "switch/switch.h"
 
+struct cancel_request;
 struct loop;
 struct op;
 struct wait;
@@ -57,8 +59,9 @@ struct wait_class {
 	/* The task was asked to stop. Either finish the wait now, or ask whoever will finish it, and
 	 * return true; or return false to leave the request for the task's next await. */
 	bool (*cancel)(struct wait *w);
-	/* Optional: the one task waited for. It is asked first, and cancel only if that cannot be. */
-	struct rondo_task *(*target)(const struct wait *w);
+	/* Optional, for waits for tasks: hand the request to each of them by rondo__cancel_forward().
+	 * Then cancel is called only if they wait for each other in a circle. */
+	void (*forward)(struct wait *w, struct cancel_request *r);
 	/* For reports, optional: what exactly is waited for. Writes a string into buf. */
 	void (*describe)(const struct wait *w, char *buf, size_t size);
 };
@@ -77,11 +80,14 @@ struct rondo_task {
 	uint8_t state;			/* enum rondo_task_state */
 	bool must_cancel;		/* the next await returns -ECANCELED */
 	bool retrieved;			/* somebody has seen the result */
-	bool painted;			/* its stack can be measured */
+	bool cancel_late;		/* must_cancel came while an op went well (O3): the result counts */
 	uint32_t n_cancels;		/* asyncio's cancelling() */
+	uint64_t cancel_id;		/* of the last request that came by (cancel.c) */
+	struct rondo_task *cancel_next;
 
 	uint32_t n_refs;
 	int result;			/* valid once state is not RONDO_PENDING */
+	bool painted;			/* its stack can be measured */
 	rondo_fn *fn;
 	void *arg;
 	struct stack *stack;		/* this block lies right below it */
@@ -126,15 +132,18 @@ struct loop {
 	const struct rondo_task *sender;	/* who last sent by a plain call, to be compared only... */
 	uint64_t sender_turn;		/* ...and in which turn */
 	struct stack_pool stacks;
+	struct overflow_watch overflow;
 	struct list tasks;		/* every task not yet freed, in order of creation */
-	struct rondo_task *until;	/* the loop is turned until this one is done */
+	uint64_t until_id;		/* the loop is turned until a task up to this one is done */
 	uint64_t n_live;		/* tasks not done */
 	uint64_t n_created;
+	uint64_t n_cancels;		/* requests ever made */
 	struct rondo_loop *remote;	/* how other threads reach us */
 	bool attention;			/* whoever turns the loop wants to look after this batch */
 	bool exposed;			/* somebody outside may still wake us */
 	bool watches_sigint;
 	bool interrupted;		/* ^C cancelled the first task */
+	bool interrupted_late;		/* ... or came when that was ending */
 	uint64_t n_turns, n_stale;
 	struct rondo_options options;
 };

@@ -263,7 +263,7 @@ static int op_result(struct op *op)
 		return -ECANCELED;
 	}
 	if (op->wait.cancelled)		/* the op beat the cancel (O3), unless that was taken back */
-		t->must_cancel |= t->n_cancels > 0;
+		t->must_cancel = t->cancel_late = t->n_cancels > 0;
 	return op->closing && op_interrupted(op->res) ? -EBADF : op->res;
 }
 

@@ -11,15 +11,19 @@ struct join {
 	struct wait wait;
 	struct watcher watcher;
 	struct rondo_task *target;
+	bool forwarded;			/* the target was asked to stop because we were */
 };
 
 /* Cancelling who awaits a task cancels that task; the awaiter goes on when it has ended (T10). */
-static struct rondo_task *join_target(const struct wait *w)
+static void join_forward(struct wait *w, struct cancel_request *r)
 {
-	return container_of(w, struct join, wait)->target;
+	struct join *j = container_of(w, struct join, wait);
+
+	j->forwarded = true;
+	rondo__cancel_forward(r, j->target);
 }
 
-/* Only when tasks await each other in a circle: one of them has to give up. */
+/* Only when tasks wait for each other in a circle: one of them has to give up. */
 static bool join_cancel(struct wait *w)
 {
 	list_remove(&container_of(w, struct join, wait)->watcher.link);
@@ -32,7 +36,7 @@ static void join_describe(const struct wait *w, char *buf, size_t size)
 }
 
 static const struct wait_class join_class = {
-	.name = "task", .cancel = join_cancel, .target = join_target, .describe = join_describe,
+	.name = "task", .cancel = join_cancel, .forward = join_forward, .describe = join_describe,
 };
 
 static void join_done(struct watcher *w, struct rondo_task *t)
@@ -49,11 +53,19 @@ static int join(struct rondo_task *self, struct rondo_task *target)
 		.target = target,
 	};
 
+	int ret;
+
 	list_push(&target->watchers, &j.watcher.link);
-	if (self->must_cancel && rondo_cancel(target))	/* T11 */
+	if (self->must_cancel) {			/* T11 */
 		self->must_cancel = false;
+		j.forwarded = rondo_cancel(target);
+	}
 	rondo__park(&j.wait);
-	return rondo__wait_result(&j.wait, 0);
+	ret = rondo__wait_result(&j.wait, 0);
+	/* Our request came too late for an op of the target: not delivered there, it is ours again (O3). */
+	if (unlikely(ret == 0 && j.forwarded && target->cancel_late))
+		self->must_cancel = self->cancel_late = self->n_cancels > 0;
+	return ret;
 }
 
 int rondo_await_result(rondo_task *task, void *result, size_t size_bytes)
@@ -95,7 +107,7 @@ struct gather {
 	size_t n_pending;
 	unsigned flags;
 	int error;			/* the first one, in time */
-	bool told;			/* the awaiting task was woken */
+	bool cancelled;			/* the members were asked to stop because the gather was */
 };
 
 static bool gather_is_over(const struct gather *g)
@@ -105,16 +117,13 @@ static bool gather_is_over(const struct gather *g)
 }
 
 /* Cancelling a gather cancels all its members (W3). */
-static bool gather_cancel(struct wait *w)
+static void gather_forward(struct wait *w, struct cancel_request *r)
 {
 	struct gather *g = container_of(w, struct gather, wait);
-	bool any = false;
 
-	for (size_t i = 0; i < g->n_members; i++)
-		any |= rondo_cancel(g->members[i].task);
-	if (any && (g->flags & RONDO_GATHER_ALL))
-		w->cancelled = true;	/* it then ends with -ECANCELED, never with results */
-	return any;
+	g->cancelled = true;
+	for (size_t i = g->n_members; i-- > 0;)
+		rondo__cancel_forward(r, g->members[i].task);
 }
 
 static void gather_describe(const struct wait *w, char *buf, size_t size)
@@ -125,10 +134,11 @@ static void gather_describe(const struct wait *w, char *buf, size_t size)
 }
 
 static const struct wait_class gather_class = {
-	.name = "gather", .cancel = gather_cancel, .describe = gather_describe,
+	.name = "gather", .cancel = wait_cancel_now, .forward = gather_forward,
+	.describe = gather_describe,
 };
 
-static void cancel_rest(struct gather *g)
+static void cancel_members(struct gather *g)
 {
 	for (size_t i = 0; i < g->n_members; i++)
 		rondo_cancel(g->members[i].task);
@@ -141,8 +151,8 @@ static void gather_count(struct gather *g, int result)
 	if (result >= 0 || g->error)
 		return;
 	g->error = result;
-	if (g->flags & RONDO_GATHER_CANCEL_REST)
-		cancel_rest(g);
+	if ((g->flags & RONDO_GATHER_CANCEL_REST) && !g->cancelled)
+		cancel_members(g);
 }
 
 static void gather_done(struct watcher *w, struct rondo_task *t)
@@ -150,10 +160,8 @@ static void gather_done(struct watcher *w, struct rondo_task *t)
 	struct gather *g = container_of(w, struct member, watcher)->gather;
 
 	gather_count(g, t->result);
-	if (!g->told && g->wait.task->wait == &g->wait && gather_is_over(g)) {
-		g->told = true;
+	if (g->wait.task->wait == &g->wait && gather_is_over(g))
 		rondo__wake(g->wait.task);
-	}
 }
 
 static bool seen_before(rondo_task *const tasks[], size_t i)
@@ -198,8 +206,11 @@ static int gather_wait(struct gather *g)
 {
 	struct rondo_task *self = g->wait.task;
 
-	if (self->must_cancel && gather_cancel(&g->wait))
+	if (self->must_cancel) {
 		self->must_cancel = false;
+		g->cancelled = true;
+		cancel_members(g);
+	}
 	rondo__park(&g->wait);
 	return rondo__wait_result(&g->wait, 0);
 }
@@ -238,6 +249,8 @@ static int gather(struct gather *g, size_t n, rondo_task *const tasks[], int res
 		ret = gather_wait(g);
 	if (ret == 0 && !(g->flags & RONDO_GATHER_ALL))
 		ret = g->error;
+	if (ret == 0 && g->cancelled)
+		ret = -ECANCELED;	/* whatever the members made of it (bpo-32684) */
 	if (results)
 		copy_results(results, tasks, n);
 	leave_members(g);

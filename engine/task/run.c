@@ -15,10 +15,12 @@ enum {
 	DEADLOCK_ROUNDS_MAX = 8,	/* a task may swallow its cancellation this often */
 };
 
-/* A child of fork() has the parent's ring mapped, and must not use it (KN-17): forget the loop. */
+/* A child of fork() has the parent's ring mapped, and must not use it (KN-17): forget the loop, and
+ * leave ^C to whatever the child does. */
 static void forget_loop(void)
 {
 	rondo__loop = NULL;
+	rondo__sigint_unwatch();
 }
 
 static void watch_forks(void)
@@ -37,13 +39,6 @@ static int report_parked(rondo_task *t, void *ctx)
 	return 0;
 }
 
-static int cancel_one(rondo_task *t, void *ctx)
-{
-	(void)ctx;
-	rondo_cancel(t);
-	return 0;
-}
-
 static int report_survivor(rondo_task *t, void *ctx)
 {
 	(void)ctx;
@@ -58,12 +53,12 @@ static int run_until(struct loop *l, struct rondo_task *until)
 	unsigned n_rounds = 0;
 	uint64_t n_live = 0;
 
-	l->until = until;
+	l->until_id = until ? until->id : 0;
 	while (until ? !task_is_done(until) : l->n_live > 0) {
 		if (rondo__loop_turn(l)) {
 			if (unlikely(l->watches_sigint && rondo__sigint_take()) && until) {
 				l->interrupted = true;
-				rondo_cancel(until);
+				l->interrupted_late = !rondo_cancel(until);
 			}
 			continue;
 		}
@@ -76,25 +71,38 @@ static int run_until(struct loop *l, struct rondo_task *until)
 			l->n_live = 0;
 			return -EDEADLK;
 		}
-		rondo_all_tasks(cancel_one, NULL);
+		rondo__cancel_all(l);
 	}
 	return n_rounds ? -EDEADLK : 0;
 }
 
-/* Cancel everything that is left, and what it starts meanwhile, until nothing is. */
+/* Is one of the first n tasks ever created still running? */
+static bool one_of_first_runs(const struct loop *l, uint64_t n)
+{
+	if (l->n_live > l->n_created - n)
+		return true;
+	for (const struct list *p = l->tasks.next; p != &l->tasks; p = p->next) {
+		const struct rondo_task *t = container_of(p, struct rondo_task, link);
+
+		if (!task_is_done(t))
+			return t->id <= n;
+	}
+	return false;
+}
+
+/* Cancel everything that is left, once, and wait for its cleanup, which may use tasks of its own; then
+ * the same with what was started meanwhile and is still there, until nothing is. */
 static void shut_down(struct loop *l)
 {
-	uint64_t n_created;
-
-	do {
-		n_created = l->n_created;
-		rondo_all_tasks(cancel_one, NULL);
-		while (l->n_live && l->n_created == n_created)
+	while (l->n_live) {
+		l->until_id = l->n_created;
+		rondo__cancel_all(l);
+		while (one_of_first_runs(l, l->until_id))
 			if (!rondo__loop_turn(l)) {
 				run_until(l, NULL);
 				return;
 			}
-	} while (l->n_live);
+	}
 }
 
 static int take_result(struct loop *l, struct rondo_task *main_task, int deadlock)
@@ -103,8 +111,9 @@ static int take_result(struct loop *l, struct rondo_task *main_task, int deadloc
 
 	if (deadlock)
 		return deadlock;
-	/* ^C and nobody else cancelled it. */
-	if (l->interrupted && ret == -ECANCELED && rondo_uncancel(main_task) == 0)
+	/* ^C and nobody else cancelled it, or would have if it had not run on to its end (T8). */
+	if (l->interrupted && (ret == -ECANCELED || (ret >= 0 && l->interrupted_late)) &&
+	    rondo_uncancel(main_task) == 0)
 		return -EINTR;
 	return ret;
 }
@@ -114,6 +123,13 @@ static void report_forgotten(struct loop *l)
 {
 	for (struct list *p = l->tasks.next; p != &l->tasks; p = p->next)
 		rondo__task_report_unseen(container_of(p, struct rondo_task, link));
+}
+
+static void stop_watching(struct loop *l)
+{
+	if (l->watches_sigint)
+		rondo__sigint_unwatch();
+	l->watches_sigint = false;
 }
 
 static int run_main(struct loop *l, rondo_fn *main, void *arg)
@@ -128,6 +144,7 @@ static int run_main(struct loop *l, rondo_fn *main, void *arg)
 	if (!task_is_done(main_task))
 		return deadlock;
 	ret = take_result(l, main_task, deadlock);
+	stop_watching(l);		/* there is no main left to cancel: from here on ^C kills */
 	shut_down(l);
 	rondo__task_unref(main_task);	/* last: a remote call may still name it */
 	report_forgotten(l);
@@ -139,6 +156,7 @@ int rondo__run_on(const struct kernel *kernel, const struct rondo_options *optio
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct rondo_options o = options ? *options : (struct rondo_options){ 0 };
+	struct sigpipe_guard sigpipe;
 	struct loop *l;
 	int ret;
 
@@ -152,10 +170,11 @@ int rondo__run_on(const struct kernel *kernel, const struct rondo_options *optio
 		return -ENOMEM;
 	ret = rondo__loop_open(l, kernel, &o);
 	if (ret == 0) {
+		rondo__sigpipe_block(&sigpipe, &l->ring);
 		rondo__sigint_watch(l);
 		ret = run_main(l, main, arg);
-		if (l->watches_sigint)
-			rondo__sigint_unwatch();
+		stop_watching(l);
+		rondo__sigpipe_unblock(&sigpipe);
 		rondo__loop_close(l);
 	}
 	free(l);

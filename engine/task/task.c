@@ -15,16 +15,17 @@ static void finish(struct rondo_task *t, int result)
 {
 	struct loop *l = t->loop;
 
-	if (result == -ECANCELED || (result >= 0 && t->must_cancel)) {
+	if (result == -ECANCELED || (result >= 0 && t->must_cancel && !t->cancel_late)) {
 		t->state = RONDO_CANCELLED;
 		result = -ECANCELED;
 	} else {
 		t->state = result < 0 ? RONDO_FAILED : RONDO_DONE;
 	}
 	t->result = result;
+	t->cancel_late &= t->must_cancel && t->state != RONDO_CANCELLED;
 	t->must_cancel = false;
 	l->n_live--;
-	l->attention |= t == l->until || !l->n_live;
+	l->attention |= t->id <= l->until_id || !l->n_live;
 	while (!list_empty(&t->watchers)) {
 		struct watcher *w = container_of(list_pop(&t->watchers), struct watcher, link);
 
@@ -156,42 +157,6 @@ rondo_task *rondo_task_ref(rondo_task *task)
 	if (task)
 		task->n_refs++;
 	return task;
-}
-
-/* The task that is really waiting: at the end of the chain of awaits, each counting the request (T10).
- * A chain longer than there are tasks is a circle. */
-static struct rondo_task *end_of_chain(struct rondo_task *t)
-{
-	uint64_t n_hops = 0;
-
-	for (t->n_cancels++; t->wait && t->wait->class->target; t->n_cancels++) {
-		t = t->wait->class->target(t->wait);
-		if (++n_hops > t->loop->n_live)
-			break;
-	}
-	return t;
-}
-
-bool rondo_cancel(rondo_task *task)
-{
-	if (!task || task_is_done(task))
-		return false;
-	task = end_of_chain(task);
-	if (!task->wait || !task->wait->class->cancel(task->wait))
-		task->must_cancel = true;
-	return true;
-}
-
-unsigned rondo_cancelling(const rondo_task *task)
-{
-	return task->n_cancels;
-}
-
-unsigned rondo_uncancel(rondo_task *task)
-{
-	if (task->n_cancels && --task->n_cancels == 0)
-		task->must_cancel = false;
-	return task->n_cancels;
 }
 
 rondo_task *rondo_current_task(void)

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "loop/timer.h"
+#include "rondo/time.h"
 #include "task/task.h"
 
 struct limit {
@@ -34,14 +35,16 @@ static void fire(struct timer *timer)
 	rondo_cancel(l->task);
 }
 
-static int start(struct limit *l)
+/* One that is due already fires at the next await, however slow the kernel's timer is to say so. */
+static int start(struct limit *l, bool due)
 {
 	if (l->deadline_ns == UINT64_MAX)
 		return 0;
+	l->task->loop->clock.fired |= due;
 	return rondo__timer_start(l->task->loop, &l->timer, l->deadline_ns);
 }
 
-int rondo_timeout_begin_at(struct rondo_timeout *limit, uint64_t deadline_ns)
+static int begin(struct rondo_timeout *limit, uint64_t deadline_ns, bool due)
 {
 	struct limit *l = limit_of(limit);
 	struct rondo_task *self = rondo__self();
@@ -49,14 +52,19 @@ int rondo_timeout_begin_at(struct rondo_timeout *limit, uint64_t deadline_ns)
 	*l = (struct limit){ .timer.fire = fire, .task = self, .deadline_ns = deadline_ns,
 			     .n_cancels_at_begin = self->n_cancels };
 	heap_node_init(&l->timer.node);
-	return start(l);
+	return start(l, due);
+}
+
+int rondo_timeout_begin_at(struct rondo_timeout *limit, uint64_t deadline_ns)
+{
+	return begin(limit, deadline_ns, deadline_ns <= rondo_now_ns());
 }
 
 int rondo_timeout_begin(struct rondo_timeout *limit, double seconds)
 {
 	if (isnan(seconds))
 		return -EINVAL;
-	return rondo_timeout_begin_at(limit, rondo__timer_deadline(seconds));
+	return begin(limit, rondo__timer_deadline(seconds), seconds <= 0);
 }
 
 int rondo_timeout_reschedule(struct rondo_timeout *limit, uint64_t deadline_ns)
@@ -67,7 +75,7 @@ int rondo_timeout_reschedule(struct rondo_timeout *limit, uint64_t deadline_ns)
 		return -EINVAL;
 	rondo__timer_stop(l->task->loop, &l->timer);
 	l->deadline_ns = deadline_ns;
-	return start(l);
+	return start(l, deadline_ns <= rondo_now_ns());
 }
 
 uint64_t rondo_timeout_when(const struct rondo_timeout *limit)

@@ -733,7 +733,7 @@ static int cycles_main(void *arg)
 			before = resident_pages();
 		CHECK_EQUAL(rondo_await(create_returning((int)i)), (int)i);
 	}
-	CHECK(resident_pages() - before <= 64);
+	CHECK(STEP_CHECKED || resident_pages() - before <= 64);	/* checkers keep records */
 	CHECK_EQUAL(rondo__loop->n_created, n + 1);
 	return 0;
 }
