@@ -21,18 +21,17 @@ static int epoll_wait_in_ring(int epfd, struct epoll_event *events, int n_events
 	return rondo__op_await(&op);
 }
 
-/* Another reader of the same epoll descriptor may have been faster: wait again. */
 static int epoll_wait_polled(int epfd, struct epoll_event *events, int n_events)
 {
 	const struct kernel *kernel = rondo__self()->loop->ring.kernel;
-	int ret;
+	int ret = io_checkpoint();
 
-	do {
+	while (ret >= 0) {
+		ret = (int)kernel_call5(kernel, SYS_epoll_pwait, epfd, events, n_events, 0, NULL);
+		if (ret != 0)
+			return ret;
 		ret = io_wait_ready(epfd, POLLIN);
-		if (ret > 0)
-			ret = (int)kernel_call5(kernel, SYS_epoll_pwait, epfd, events, n_events, 0,
-						NULL);
-	} while (ret == 0);
+	}
 	return ret;
 }
 

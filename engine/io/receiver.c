@@ -159,13 +159,11 @@ static void note_end(struct receiver *r, int res)
 
 	if (r->op.closing) {
 		r->closed = true;
-	} else if (res > 0 || res == -EINTR || (r->pausing && op_interrupted(res))) {
+	} else if (res > 0 || res == -EINTR || (r->pausing && op_interrupted(res)) ||
+		   (res == -ENOBUFS && r->request == MULTISHOT)) {
 		return;
 	} else if (res == -EAGAIN) {
 		r->must_poll = true;
-	} else if (res == -ENOBUFS && r->request == MULTISHOT) {
-		if (bufring_is_empty(b))
-			rondo__bufring_grow(b);
 	} else if (res == -EINVAL && r->request == MULTISHOT) {
 		r->no_multishot = true;
 		b->refused |= !b->proven;
@@ -263,7 +261,7 @@ static bool can_share(const struct receiver *r)
 
 	if (unlikely(!b->shared && !b->refused))
 		b->refused = rondo__bufring_open(b, &r->loop->ring) < 0;
-	return !b->refused && !r->no_multishot && !bufring_is_empty(b);
+	return !b->refused && !r->no_multishot && (!bufring_is_empty(b) || rondo__bufring_grow(b));
 }
 
 static int arm(struct receiver *r)

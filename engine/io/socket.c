@@ -13,6 +13,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 
 #include "io/io.h"
@@ -31,7 +32,12 @@ int rondo_socket(int domain, int type, int protocol)
 
 int rondo_socketpair(int domain, int type, int protocol, int fds[2])
 {
-	return (int)kernel_call4(seam(), SYS_socketpair, domain, type | SOCK_CLOEXEC, protocol, fds);
+	int pair[2];	/* the kernel writes it even if it then fails */
+	int ret = (int)kernel_call4(seam(), SYS_socketpair, domain, type | SOCK_CLOEXEC, protocol, pair);
+
+	if (ret == 0)
+		memcpy(fds, pair, sizeof(pair));
+	return ret;
 }
 
 int rondo_bind(int fd, const struct sockaddr *addr, socklen_t addrlen)

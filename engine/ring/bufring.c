@@ -24,7 +24,7 @@ static void unmap(void *p, size_t size_bytes)
 static bool map_all(struct bufring *b)
 {
 	b->shared = map(b->n_buffers_max * sizeof(struct io_uring_buf));
-	b->memory = map((size_t)b->n_buffers_max * BUFRING_BUFFER_BYTES);
+	b->memory = map((size_t)b->n_buffers_max * BUFRING_STRIDE_BYTES);
 	b->notes = malloc(b->n_buffers_max * sizeof(*b->notes));
 	return b->shared && b->memory && b->notes;
 }
@@ -32,7 +32,7 @@ static bool map_all(struct bufring *b)
 static void unmap_all(struct bufring *b)
 {
 	unmap(b->shared, b->n_buffers_max * sizeof(struct io_uring_buf));
-	unmap(b->memory, (size_t)b->n_buffers_max * BUFRING_BUFFER_BYTES);
+	unmap(b->memory, (size_t)b->n_buffers_max * BUFRING_STRIDE_BYTES);
 	free(b->notes);
 	b->shared = NULL;
 }

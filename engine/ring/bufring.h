@@ -14,8 +14,10 @@
 enum {
 	BUFRING_GROUP = 0,		/* sqe->buf_group */
 	BUFRING_BUFFER_BYTES = 4096,
+	BUFRING_STRIDE_BYTES = 4096 + 64,	/* a page each would put all first lines in one set of the
+						 * cache: 1-2 % of an echo server with 500 connections */
 	BUFRING_BUFFERS = 256,		/* at first */
-	BUFRING_BUFFERS_MAX = 1024,	/* entries of the ring, a power of two; 4 MiB */
+	BUFRING_BUFFERS_MAX = 1024,	/* entries of the ring, a power of two */
 };
 
 /* What the holder of a buffer knows about it. */
@@ -28,9 +30,9 @@ struct bufring {
 	struct io_uring_buf_ring *shared;	/* with the kernel; NULL: not open */
 	char *memory;
 	struct bufring_note *notes;	/* one per buffer */
-	unsigned n_buffers, n_buffers_max;	/* set before it is opened, they replace the defaults */
+	unsigned n_buffers, n_buffers_max;	/* if set before it is opened, else the defaults */
 	unsigned n_ours;		/* buffers that the kernel does not have */
-	bool refused;			/* by the kernel, or it has no multishot receive: not to be tried again */
+	bool refused;			/* the kernel lacks these, or multishot: do not try again */
 	bool proven;			/* a multishot receive has filled one */
 };
 
@@ -44,7 +46,7 @@ void rondo__bufring_give(struct bufring *b, unsigned id);
 
 static inline void *bufring_at(const struct bufring *b, unsigned id)
 {
-	return b->memory + (size_t)id * BUFRING_BUFFER_BYTES;
+	return b->memory + (size_t)id * BUFRING_STRIDE_BYTES;
 }
 
 /* The buffer a CQE with F_BUFFER names: the caller's until given. */

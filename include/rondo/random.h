@@ -22,7 +22,8 @@
  *
  * The integer functions, random, uniform, triangular, choice, choices, sample and shuffle depend on
  * nothing but the seed. The other distributions call the C library's log, exp, sin, cos, acos, pow
- * and log2, so they equal a Python that runs on the same libm. */
+ * and log2. They equal a Python that runs on the same libm and the same kind of machine: glibc
+ * rounds a few last bits otherwise on a CPU without fused multiply-add. */
 #ifndef RONDO_RANDOM_H
 #define RONDO_RANDOM_H
 

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "support/matrix.h"
@@ -56,6 +57,14 @@ static inline int net_connect(const union net_address *a)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	return fd < 0 || connect(fd, &a->any, sizeof(a->v4)) < 0 ? -1 : fd;
+}
+
+/* The connection that waits at a listener, or -1. */
+static inline int net_accept_left(int listener)
+{
+	struct pollfd p = { .fd = listener, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1 ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
 }
 
 /* Two ends of a TCP connection. */
@@ -159,11 +168,37 @@ static inline void net_run(rondo_fn *main, void *arg)
 	net_run_on(&rondo__kernel_linux, main, arg);
 }
 
+/* Can an SQE be made to give any result (6.10)? The same kernels know an accept that does not wait. */
+enum { NET_NOP_INJECT = 1, NET_ACCEPT_DONTWAIT = 1 << 1 };
+
+static inline void net_inject(struct io_uring_sqe *sqe, int result)
+{
+	io_uring_prep_nop(sqe);
+	sqe->rw_flags = NET_NOP_INJECT;
+	sqe->len = (unsigned)result;
+}
+
+static inline bool net_can_inject(void)
+{
+	struct io_uring ring;
+	struct io_uring_cqe *cqe;
+	bool can;
+
+	if (io_uring_queue_init(2, &ring, 0) < 0)
+		return false;
+	net_inject(io_uring_get_sqe(&ring), -EXDEV);
+	can = io_uring_submit_and_wait(&ring, 1) == 1 && io_uring_peek_cqe(&ring, &cqe) == 0 &&
+	      cqe->res == -EXDEV;
+	io_uring_queue_exit(&ring);
+	if (!can)
+		print_message("skipped: this kernel (before 6.10) cannot play an older one\n");
+	return can;
+}
+
 /* Older kernels answered -EAGAIN for O_NONBLOCK descriptors, where newer ones wait (KN-20). Every
  * second receive, send and accept is made to. */
 static inline void net_refuse_to_wait(struct io_uring_sqe *sqe)
 {
-	enum { ACCEPT_DONTWAIT = 1 << 1 };
 	static unsigned n;
 	bool message = sqe->opcode == IORING_OP_SEND || sqe->opcode == IORING_OP_RECV ||
 		       sqe->opcode == IORING_OP_SENDMSG || sqe->opcode == IORING_OP_RECVMSG ||
@@ -176,7 +211,7 @@ static inline void net_refuse_to_wait(struct io_uring_sqe *sqe)
 	if (message)
 		sqe->msg_flags |= MSG_DONTWAIT;
 	else
-		sqe->ioprio |= ACCEPT_DONTWAIT;
+		sqe->ioprio |= NET_ACCEPT_DONTWAIT;
 }
 
 static inline const struct kernel *net_impatient_kernel(struct test_kernel *t)

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -95,12 +96,11 @@ static int waits_for_one(void *arg)
 	return 0;
 }
 
-static atomic_bool go;
+static sem_t go;
 
 static void *set_and_wake(void *arg)
 {
-	while (!atomic_load(&go))
-		sched_yield();
+	sem_wait(&go);
 	atomic_store(&word, 1);
 	wake(INT_MAX);
 	return arg;
@@ -116,7 +116,7 @@ static int is_woken_by_a_thread(void *arg)
 		CHECK(tasks[i]);
 	}
 	CHECK_EQUAL(turns(MATRIX_TURNS), 0);
-	atomic_store(&go, true);
+	sem_post(&go);
 	for (int i = 0; i < 3; i++)
 		CHECK_EQUAL(rondo_await(tasks[i]), 0);
 	return 0;
@@ -130,11 +130,12 @@ static void test_a_thread_wakes_tasks(void **state)
 	(void)state;
 	NEED_FUTEX();
 	atomic_store(&word, 0);
-	atomic_store(&go, false);
+	assert_int_equal(sem_init(&go, 0, 0), 0);
 	assert_int_equal(pthread_create(&thread, NULL, set_and_wake, NULL), 0);
 	ret = rondo_run(is_woken_by_a_thread, NULL);
-	atomic_store(&go, true);
+	sem_post(&go);
 	pthread_join(thread, NULL);
+	sem_destroy(&go);
 	assert_int_equal(ret, 0);
 	assert_checks_passed();
 }

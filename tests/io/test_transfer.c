@@ -1,0 +1,759 @@
+/* SPDX-License-Identifier: MIT */
+/* test_transfer.c - bytes sent are bytes received: in order, once, whatever is cancelled meanwhile.
+ * Goal: the matrix for every verb, inline and in the ring; what n_sent and n_received say after a
+ * cancel; peers that go away; descriptors in messages. Method: a stream whose i-th byte is known, full
+ * and empty sockets for what must park, races stepped turn by turn. */
+#include "net.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/un.h>
+
+#include "loop/loop.h"
+#include "rondo/file.h"
+#include "rondo/socket.h"
+#include "support/step.h"
+
+enum { HELLO_LEN = 5 };
+#define HELLO "hello"
+
+static int p[2] = { -1, -1 };		/* what is tested has p[0], the test p[1] */
+static char buf[64];
+
+static int unix_prepare(void *ctx)
+{
+	(void)ctx;
+	memset(buf, 0, sizeof(buf));
+	return net_unix_pair(p);
+}
+
+static void pair_clean(void *ctx)
+{
+	(void)ctx;
+	net_close_pair(p);
+}
+
+/* --- receiving: parked on an empty socket ----------------------------------------------------- */
+
+static int peer_sends_hello(void *ctx)
+{
+	(void)ctx;
+	return send(p[1], HELLO, HELLO_LEN, MSG_NOSIGNAL) == HELLO_LEN ? 0 : -1;
+}
+
+/* Only the right bytes count as having received them. */
+static int got_hello(ssize_t ret)
+{
+	return ret == HELLO_LEN && memcmp(buf, HELLO, HELLO_LEN) != 0 ? -EILSEQ : (int)ret;
+}
+
+static int start_recv(void *ctx)
+{
+	(void)ctx;
+	return got_hello(rondo_recv(p[0], buf, sizeof(buf), 0));
+}
+
+static int start_recv_exactly(void *ctx)
+{
+	size_t n = 99;
+	int ret = rondo_recv_exactly(p[0], buf, HELLO_LEN, &n);
+
+	(void)ctx;
+	if (n != (ret == 0 ? HELLO_LEN : 0))
+		return -EILSEQ;
+	return ret == 0 ? got_hello((ssize_t)n) : ret;
+}
+
+static int start_recvmsg(void *ctx)
+{
+	struct iovec halves[2] = { { buf, 2 }, { buf + 2, 3 } };
+	struct msghdr msg = { .msg_iov = halves, .msg_iovlen = 2 };
+
+	(void)ctx;
+	return got_hello(rondo_recvmsg(p[0], &msg, 0));
+}
+
+static int start_recvfrom(void *ctx)
+{
+	(void)ctx;
+	return got_hello(rondo_recvfrom(p[0], buf, sizeof(buf), 0, NULL, NULL));
+}
+
+static const struct way {
+	const char *name;
+	rondo_fn *start;
+} receiving[] = {
+	{ "recv", start_recv }, { "recv_exactly", start_recv_exactly },
+	{ "recvmsg", start_recvmsg }, { "recvfrom", start_recvfrom },
+};
+
+enum { N_RECEIVING = sizeof(receiving) / sizeof(receiving[0]) };
+
+static void check_receiving(const struct kernel *kernel)
+{
+	for (int i = 0; i < N_RECEIVING; i++) {
+		const struct matrix_verb v = {
+			.start = receiving[i].start, .finish = peer_sends_hello,
+			.prepare = unix_prepare, .clean = pair_clean, .result = HELLO_LEN,
+			.kernel = kernel,
+		};
+
+		matrix_check(receiving[i].name, &v);
+	}
+}
+
+static void test_every_way_of_receiving(void **state)
+{
+	(void)state;
+	check_receiving(NULL);
+}
+
+static void test_receiving_waits_where_an_older_kernel_would_not(void **state)
+{
+	struct test_kernel t;
+
+	(void)state;
+	check_receiving(net_impatient_kernel(&t));
+}
+
+/* --- sending: parked on a full socket --------------------------------------------------------- */
+
+static size_t n_stuffed;
+
+static int full_unix_prepare(void *ctx)
+{
+	int ret = unix_prepare(ctx);
+
+	n_stuffed = net_stuff(p[0]);
+	return ret;
+}
+
+static int full_tcp_prepare(void *ctx)
+{
+	(void)ctx;
+	if (net_tcp_pair(p) < 0)
+		return -1;
+	n_stuffed = net_stuff(p[0]);
+	return 0;
+}
+
+/* TCP: what is in the peer's buffer makes room only once it is acknowledged. */
+static int peer_drains(void *ctx)
+{
+	size_t n_drained = 0;
+
+	(void)ctx;
+	while (n_drained < n_stuffed) {
+		ssize_t n = net_drain(p[1], n_drained);
+
+		if (n < 0)
+			return -1;
+		n_drained += (size_t)n;
+	}
+	n_stuffed = 0;
+	return 0;
+}
+
+static int start_send(void *ctx)
+{
+	(void)ctx;
+	return (int)rondo_send(p[0], HELLO, HELLO_LEN, 0);
+}
+
+static int start_send_all(void *ctx)
+{
+	size_t n = 99;
+	int ret = rondo_send_all(p[0], HELLO, HELLO_LEN, &n);
+
+	(void)ctx;
+	return n == (ret == 0 ? HELLO_LEN : 0) ? (ret == 0 ? HELLO_LEN : ret) : -EILSEQ;
+}
+
+static int start_sendmsg(void *ctx)
+{
+	struct iovec halves[2] = { { (char[]){ "he" }, 2 }, { (char[]){ "llo" }, 3 } };
+	struct msghdr msg = { .msg_iov = halves, .msg_iovlen = 2 };
+
+	(void)ctx;
+	return (int)rondo_sendmsg(p[0], &msg, 0);
+}
+
+static int start_sendto(void *ctx)
+{
+	(void)ctx;
+	return (int)rondo_sendto(p[0], HELLO, HELLO_LEN, 0, NULL, 0);
+}
+
+static int start_send_zc(void *ctx)
+{
+	(void)ctx;
+	return (int)rondo_send_zc(p[0], HELLO, HELLO_LEN, 0);
+}
+
+static const struct way sending[] = {
+	{ "send", start_send }, { "send_all", start_send_all }, { "sendmsg", start_sendmsg },
+	{ "sendto", start_sendto }, { "send_zc", start_send_zc },
+};
+
+enum { N_SENDING = sizeof(sending) / sizeof(sending[0]) };
+
+static void check_sending(const struct kernel *kernel, int (*prepare)(void *))
+{
+	for (int i = 0; i < N_SENDING; i++) {
+		const struct matrix_verb v = {
+			.start = sending[i].start, .finish = peer_drains, .prepare = prepare,
+			.clean = pair_clean, .result = HELLO_LEN, .kernel = kernel,
+		};
+
+		matrix_check(sending[i].name, &v);
+	}
+}
+
+static void test_every_way_of_sending(void **state)
+{
+	(void)state;
+	check_sending(NULL, full_unix_prepare);
+	check_sending(NULL, full_tcp_prepare);
+}
+
+static void test_sending_waits_where_an_older_kernel_would_not(void **state)
+{
+	struct test_kernel t;
+
+	(void)state;
+	check_sending(net_impatient_kernel(&t), full_unix_prepare);
+}
+
+static void test_send_zc_without_the_operation_is_send(void **state)
+{
+	struct test_kernel t;
+	const struct matrix_verb v = {
+		.start = start_send_zc, .finish = peer_drains, .prepare = full_tcp_prepare,
+		.clean = pair_clean, .result = HELLO_LEN, .kernel = kernel_without(&t, IORING_OP_SEND_ZC),
+	};
+
+	(void)state;
+	matrix_check("send_zc", &v);
+}
+
+/* --- sending at once -------------------------------------------------------------------------- */
+
+static int send_at_once(void *arg)
+{
+	const struct ring *ring = &rondo_current_task()->loop->ring;
+	uint64_t n_submitted = ring->n_submitted;
+	unsigned n_queued = ring_n_queued(ring);
+
+	(void)arg;
+	CHECK_EQUAL(start_send(NULL), HELLO_LEN);
+	CHECK_EQUAL(start_send_all(NULL), HELLO_LEN);
+	CHECK_EQUAL(start_sendmsg(NULL), HELLO_LEN);
+	CHECK_EQUAL(start_sendto(NULL), HELLO_LEN);
+	CHECK_EQUAL(ring->n_submitted, n_submitted);
+	CHECK_EQUAL(ring_n_queued(ring), n_queued);
+	CHECK_EQUAL(recv(p[1], buf, sizeof(buf), MSG_DONTWAIT), 4 * HELLO_LEN);
+	CHECK(memcmp(buf, HELLO HELLO HELLO HELLO, 4 * HELLO_LEN) == 0);
+	return 0;
+}
+
+static void test_with_nothing_else_to_do_a_send_needs_no_ring(void **state)
+{
+	(void)state;
+	assert_int_equal(unix_prepare(NULL), 0);
+	net_run(send_at_once, NULL);
+	pair_clean(NULL);
+}
+
+static int cancelled_before_sending(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < N_SENDING; i++) {
+		rondo_cancel(rondo_current_task());
+		CHECK_EQUAL(sending[i].start(NULL), -ECANCELED);
+		CHECK_EQUAL(recv(p[1], buf, sizeof(buf), MSG_DONTWAIT), -1);
+	}
+	CHECK_EQUAL(start_send(NULL), HELLO_LEN);
+	return 0;
+}
+
+static void test_a_cancelled_task_does_not_send(void **state)
+{
+	(void)state;
+	assert_int_equal(unix_prepare(NULL), 0);
+	net_run(cancelled_before_sending, NULL);
+	pair_clean(NULL);
+}
+
+/* A thread takes all that comes, as fast as it comes. */
+static void *take_all(void *arg)
+{
+	char block[65536];
+
+	while (recv(*(int *)arg, block, sizeof(block), 0) > 0)
+		;
+	return NULL;
+}
+
+static int send_for_ever(void *arg)
+{
+	ssize_t ret;
+
+	(void)arg;
+	do {
+		ret = rondo_send(p[0], HELLO, HELLO_LEN, 0);
+	} while (ret > 0);
+	return (int)ret;
+}
+
+static int count_turns(void *arg)
+{
+	for (int i = 0; i < 100; i++)
+		CHECK_EQUAL(rondo_yield(), 0);
+	*(bool *)arg = true;
+	return 0;
+}
+
+/* Others that are ready, that sleep and that wait for the kernel all get their turn. */
+static int send_beside_others(void *arg)
+{
+	rondo_task *sender = rondo_create_task(send_for_ever, NULL), *counter;
+	bool counted = false;
+
+	(void)arg;
+	CHECK_EQUAL(turns(2), 0);
+	counter = rondo_create_task(count_turns, &counted);
+	CHECK_EQUAL(rondo_sleep(0.001), 0);
+	CHECK_EQUAL(rondo_await(counter), 0);
+	CHECK(counted);
+	CHECK(rondo_cancel(sender));
+	CHECK_EQUAL(rondo_await(sender), -ECANCELED);
+	return 0;
+}
+
+static void test_a_task_that_only_sends_does_not_starve_the_others(void **state)
+{
+	static const enum rondo_timers timers[] = { RONDO_TIMERS_COALESCED, RONDO_TIMERS_WAIT };
+	pthread_t taker;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		const struct rondo_options o = { .timers = timers[i] };
+
+		assert_int_equal(unix_prepare(NULL), 0);
+		assert_int_equal(pthread_create(&taker, NULL, take_all, &p[1]), 0);
+		assert_int_equal(rondo_run_with(&o, send_beside_others, NULL), 0);
+		assert_checks_passed();
+		shutdown(p[0], SHUT_RDWR);
+		pthread_join(taker, NULL);
+		pair_clean(NULL);
+	}
+}
+
+/* --- streams: every byte, once, in order ------------------------------------------------------ */
+
+enum { STREAM_LEN = 1 << 20 };
+
+struct stream {
+	char *bytes;
+	size_t n_sent;
+	int ret;
+};
+
+static int send_stream(void *arg)
+{
+	struct stream *s = arg;
+
+	s->ret = rondo_send_all(p[0], s->bytes, STREAM_LEN, &s->n_sent);
+	return 0;
+}
+
+static int slow_reader(void *arg)
+{
+	struct stream s = { .bytes = arg };
+	rondo_task *task = rondo_create_task(send_stream, &s);
+	size_t n = 0;
+
+	while (n < STREAM_LEN) {
+		char block[777];
+		ssize_t ret = rondo_recv(p[1], block, sizeof(block), 0);
+
+		CHECK(ret > 0);
+		CHECK(net_is_pattern(block, (size_t)ret, n));
+		n += (size_t)ret;
+		if (n % 16 == 0)
+			CHECK_EQUAL(rondo_yield(), 0);
+	}
+	CHECK_EQUAL(rondo_await(task), 0);
+	CHECK_EQUAL(s.ret, 0);
+	CHECK_EQUAL(s.n_sent, STREAM_LEN);
+	return 0;
+}
+
+static void run_stream(rondo_fn *main)
+{
+	static int (*const pairs[])(int fds[2]) = { net_unix_pair, net_tcp_pair };
+	char *bytes = malloc(STREAM_LEN);
+	int small = 4096;
+
+	net_fill_pattern(bytes, STREAM_LEN, 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pairs[i](p), 0);
+		setsockopt(p[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+		setsockopt(p[1], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+		net_run(main, bytes);
+		pair_clean(NULL);
+	}
+	free(bytes);
+}
+
+static void test_a_slow_reader_gets_every_byte_of_a_long_send(void **state)
+{
+	(void)state;
+	run_stream(slow_reader);
+}
+
+/* Cut off after some of it has gone: the peer has exactly what n_sent says. */
+static int cancel_a_long_send(void *arg)
+{
+	struct stream s = { .bytes = arg };
+	rondo_task *task = rondo_create_task(send_stream, &s);
+	size_t n = 0;
+
+	CHECK_EQUAL(turns(3), 0);
+	for (int i = 0; i < 5; i++) {
+		ssize_t ret = net_drain(p[1], n);
+
+		CHECK(ret >= 0);
+		n += (size_t)ret;
+		CHECK_EQUAL(turns(3), 0);
+	}
+	CHECK(rondo_cancel(task));
+	CHECK_EQUAL(rondo_await(task), 0);
+	CHECK_EQUAL(s.ret, -ECANCELED);
+	CHECK(s.n_sent > 0 && s.n_sent < STREAM_LEN);
+	while (n < s.n_sent) {			/* TCP may still be carrying it */
+		ssize_t ret = net_drain(p[1], n);
+
+		CHECK(ret >= 0);
+		n += (size_t)ret;
+	}
+	CHECK_EQUAL(n, s.n_sent);
+	CHECK_EQUAL(net_drain(p[1], n), 0);
+	return 0;
+}
+
+static void test_a_cancelled_send_says_how_much_has_gone(void **state)
+{
+	(void)state;
+	run_stream(cancel_a_long_send);
+}
+
+static int recv_half(void *arg)
+{
+	struct stream *s = arg;
+
+	s->ret = rondo_recv_exactly(p[0], s->bytes, HELLO_LEN, &s->n_sent);
+	return 0;
+}
+
+static int cancel_half_a_recv(void *arg)
+{
+	struct stream s = { .bytes = buf };
+	rondo_task *task = rondo_create_task(recv_half, &s);
+
+	(void)arg;
+	CHECK_EQUAL(turns(3), 0);
+	CHECK_EQUAL(send(p[1], "hel", 3, 0), 3);
+	CHECK_EQUAL(turns(3), 0);
+	CHECK_EQUAL(rondo_task_state(task), RONDO_PENDING);
+	CHECK(rondo_cancel(task));
+	CHECK_EQUAL(rondo_await(task), 0);
+	CHECK_EQUAL(s.ret, -ECANCELED);
+	CHECK_EQUAL(s.n_sent, 3);
+	CHECK_EQUAL(send(p[1], "lo", 2, 0), 2);
+	CHECK_EQUAL(rondo_recv_exactly(p[0], buf + 3, 2, NULL), 0);
+	CHECK_EQUAL(memcmp(buf, HELLO, HELLO_LEN), 0);
+	return 0;
+}
+
+static void test_a_cancelled_recv_exactly_says_how_much_has_come(void **state)
+{
+	(void)state;
+	assert_int_equal(unix_prepare(NULL), 0);
+	net_run(cancel_half_a_recv, NULL);
+	pair_clean(NULL);
+}
+
+static int end_in_the_middle(void *arg)
+{
+	size_t n = 0;
+
+	(void)arg;
+	CHECK_EQUAL(rondo_recv_exactly(p[0], buf, 0, &n), 0);
+	CHECK_EQUAL(send(p[1], "hel", 3, 0), 3);
+	CHECK_EQUAL(shutdown(p[1], SHUT_WR), 0);
+	CHECK_EQUAL(rondo_recv_exactly(p[0], buf, HELLO_LEN, &n), -RONDO_EINCOMPLETE);
+	CHECK_EQUAL(n, 3);
+	CHECK_EQUAL(rondo_recv(p[0], buf, 1, 0), 0);
+	CHECK_EQUAL(rondo_send_all(p[0], HELLO, HELLO_LEN, NULL), 0);	/* half closed */
+	CHECK_EQUAL(recv(p[1], buf, sizeof(buf), 0), HELLO_LEN);
+	return 0;
+}
+
+static void test_the_end_of_the_peer_ends_receiving_and_not_sending(void **state)
+{
+	(void)state;
+	assert_int_equal(unix_prepare(NULL), 0);
+	net_run(end_in_the_middle, NULL);
+	pair_clean(NULL);
+}
+
+/* --- receiving in a race with a cancel (D1) --------------------------------------------------- */
+
+struct receiver_task {
+	char bytes[16];
+	int ret;
+};
+
+static int recv_some(void *arg)
+{
+	struct receiver_task *r = arg;
+
+	r->ret = (int)rondo_recv(p[0], r->bytes, sizeof(r->bytes), 0);
+	return 0;
+}
+
+/* Four bytes of the stream and a cancel, n_turns apart; negative: the cancel comes first. Returns how
+ * many bytes the task got. */
+static int recv_race(size_t *n_sent, size_t *n_received, int n_turns)
+{
+	struct receiver_task r = { .ret = 0 };
+	rondo_task *task = rondo_create_task(recv_some, &r);
+	char four[4];
+
+	net_fill_pattern(four, sizeof(four), *n_sent);
+	CHECK_EQUAL(turns(3), 0);
+	if (n_turns < 0) {
+		rondo_cancel(task);
+		CHECK_EQUAL(turns(-1 - n_turns), 0);
+	}
+	CHECK_EQUAL(send(p[1], four, sizeof(four), 0), sizeof(four));
+	*n_sent += sizeof(four);
+	if (n_turns >= 0) {
+		CHECK_EQUAL(turns(n_turns), 0);
+		rondo_cancel(task);
+	}
+	(void)rondo_await(task);	/* says -ECANCELED also of a task that ended in time */
+	CHECK(r.ret > 0 || r.ret == -ECANCELED);
+	if (r.ret < 0)
+		return 0;
+	CHECK(net_is_pattern(r.bytes, (size_t)r.ret, *n_received));
+	*n_received += (size_t)r.ret;
+	return r.ret;
+}
+
+static int recv_races(void *arg)
+{
+	enum { ROUNDS = 500, TURNS_MAX = 3 };
+	size_t n_sent = 0, n_received = 0, n_by_tasks = 0;
+
+	(void)arg;
+	for (int round = 0; round < ROUNDS; round++)
+		for (int n = -TURNS_MAX; n <= TURNS_MAX; n++) {
+			int ret = recv_race(&n_sent, &n_received, n);
+			ssize_t left;
+
+			CHECK(ret >= 0);
+			n_by_tasks += (size_t)ret;
+			left = net_drain(p[0], n_received);
+			CHECK(left >= 0);
+			n_received += (size_t)left;
+		}
+	CHECK_EQUAL(n_received, n_sent);
+	CHECK(n_by_tasks > 0 && n_by_tasks < n_sent);	/* the race was won both ways */
+	return 0;
+}
+
+static void test_recv_in_a_race_with_cancel_loses_no_byte(void **state)
+{
+	static int (*const pairs[])(int fds[2]) = { net_unix_pair, net_tcp_pair };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pairs[i](p), 0);
+		net_run(recv_races, NULL);
+		pair_clean(NULL);
+	}
+}
+
+/* --- peers that go away, and descriptors that do ---------------------------------------------- */
+
+static int peer_reset(void *arg)
+{
+	struct receiver_task r = { .ret = 0 };
+	rondo_task *task = rondo_create_task(recv_some, &r);
+
+	(void)arg;
+	CHECK_EQUAL(turns(3), 0);
+	net_reset(p[1]);
+	p[1] = -1;
+	CHECK_EQUAL(rondo_await(task), 0);
+	CHECK_EQUAL(r.ret, -ECONNRESET);
+	CHECK_EQUAL(start_send(NULL), -EPIPE);
+	return rondo_close(p[0]);
+}
+
+static void test_a_reset_reaches_who_receives(void **state)
+{
+	(void)state;
+	assert_int_equal(net_tcp_pair(p), 0);
+	assert_int_equal(rondo_run(peer_reset, NULL), 0);
+	assert_checks_passed();
+	p[0] = -1;
+}
+
+static int send_to_nobody(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < N_SENDING; i++)
+		CHECK_EQUAL(sending[i].start(NULL), -EPIPE);
+	return 0;
+}
+
+static int send_for_another(void *arg)
+{
+	return sending[*(int *)arg].start(NULL);
+}
+
+/* Twice in one batch, so that at least the second goes through the ring. */
+static int send_to_nobody_in_a_crowd(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < N_SENDING; i++) {
+		rondo_task *a = rondo_create_task(send_for_another, &i);
+		rondo_task *b = rondo_create_task(send_for_another, &i);
+
+		CHECK_EQUAL(rondo_await(a), -EPIPE);
+		CHECK_EQUAL(rondo_await(b), -EPIPE);
+	}
+	return 0;
+}
+
+static int send_to_nobody_in_child(void)
+{
+	signal(SIGPIPE, SIG_DFL);
+	if (unix_prepare(NULL) < 0 || close(p[1]) < 0)
+		return 2;
+	return rondo_run(send_to_nobody, NULL) | rondo_run(send_to_nobody_in_a_crowd, NULL);
+}
+
+static void test_sending_to_nobody_is_an_error_and_no_signal(void **state)
+{
+	(void)state;
+	assert_child_succeeds(send_to_nobody_in_child);
+}
+
+static int close_under(void *arg)
+{
+	rondo_task *task = rondo_create_task(*(rondo_fn **)arg, NULL);
+
+	CHECK_EQUAL(turns(3), 0);
+	CHECK_EQUAL(rondo_task_state(task), RONDO_PENDING);
+	CHECK_EQUAL(rondo_close(p[0]), 0);
+	CHECK_EQUAL(rondo_await(task), -EBADF);
+	return 0;
+}
+
+static void check_close_under(const struct way *ways, int n_ways, int (*prepare)(void *))
+{
+	for (int i = 0; i < n_ways; i++) {
+		rondo_fn *start = ways[i].start;
+
+		assert_int_equal(prepare(NULL), 0);
+		assert_int_equal(rondo_run(close_under, &start), 0);
+		assert_checks_passed();
+		p[0] = -1;
+		pair_clean(NULL);
+	}
+}
+
+static void test_closing_a_socket_ends_what_waits_for_it(void **state)
+{
+	(void)state;
+	check_close_under(receiving, N_RECEIVING, unix_prepare);
+	check_close_under(sending, N_SENDING, full_tcp_prepare);
+}
+
+static int shut_down_under(void *arg)
+{
+	rondo_task *task = rondo_create_task(start_recv, NULL);
+
+	(void)arg;
+	CHECK_EQUAL(turns(3), 0);
+	CHECK_EQUAL(rondo_shutdown(p[0], SHUT_RD), 0);
+	CHECK_EQUAL(rondo_await(task), 0);
+	return 0;
+}
+
+static void test_shutting_down_ends_receiving(void **state)
+{
+	(void)state;
+	assert_int_equal(unix_prepare(NULL), 0);
+	net_run(shut_down_under, NULL);
+	pair_clean(NULL);
+}
+
+static int wrong_descriptors(void *arg)
+{
+	int fds[2];
+
+	(void)arg;
+	CHECK_EQUAL(pipe2(fds, O_CLOEXEC), 0);
+	CHECK_EQUAL(rondo_recv(-1, buf, 1, 0), -EBADF);
+	CHECK_EQUAL(rondo_send(-1, buf, 1, 0), -EBADF);
+	CHECK_EQUAL(rondo_send_zc(-1, buf, 1, 0), -EBADF);
+	CHECK_EQUAL(rondo_recv(fds[0], buf, 1, 0), -ENOTSOCK);
+	CHECK_EQUAL(rondo_send(fds[1], buf, 1, 0), -ENOTSOCK);
+	CHECK_EQUAL(rondo_recv(p[0], buf, 1, MSG_DONTWAIT), -EAGAIN);
+	CHECK_EQUAL(rondo_recv(p[0], buf, 0, MSG_DONTWAIT), -EAGAIN);
+	CHECK_EQUAL(rondo_send(p[0], "x", 1, 0), 1);
+	CHECK_EQUAL(rondo_recv(p[1], (void *)1, 1, 0), -EFAULT);
+	(void)net_stuff(p[0]);
+	CHECK_EQUAL(rondo_send(p[0], "x", 1, MSG_DONTWAIT), -EAGAIN);
+	net_close_pair(fds);
+	return 0;
+}
+
+static void test_errors_are_those_of_the_system_calls(void **state)
+{
+	(void)state;
+	assert_int_equal(unix_prepare(NULL), 0);
+	net_run(wrong_descriptors, NULL);
+	pair_clean(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_way_of_receiving),
+		cmocka_unit_test(test_receiving_waits_where_an_older_kernel_would_not),
+		cmocka_unit_test(test_every_way_of_sending),
+		cmocka_unit_test(test_sending_waits_where_an_older_kernel_would_not),
+		cmocka_unit_test(test_send_zc_without_the_operation_is_send),
+		cmocka_unit_test(test_with_nothing_else_to_do_a_send_needs_no_ring),
+		cmocka_unit_test(test_a_cancelled_task_does_not_send),
+		cmocka_unit_test(test_a_task_that_only_sends_does_not_starve_the_others),
+		cmocka_unit_test(test_a_slow_reader_gets_every_byte_of_a_long_send),
+		cmocka_unit_test(test_a_cancelled_send_says_how_much_has_gone),
+		cmocka_unit_test(test_a_cancelled_recv_exactly_says_how_much_has_come),
+		cmocka_unit_test(test_the_end_of_the_peer_ends_receiving_and_not_sending),
+		cmocka_unit_test(test_recv_in_a_race_with_cancel_loses_no_byte),
+		cmocka_unit_test(test_a_reset_reaches_who_receives),
+		cmocka_unit_test(test_sending_to_nobody_is_an_error_and_no_signal),
+		cmocka_unit_test(test_closing_a_socket_ends_what_waits_for_it),
+		cmocka_unit_test(test_shutting_down_ends_receiving),
+		cmocka_unit_test(test_errors_are_those_of_the_system_calls),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
