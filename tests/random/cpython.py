@@ -178,9 +178,12 @@ def write_state(rng):
 
 def main(plan):
     rows = []
+    with open(plan, encoding="utf-8") as file:
+        lines = file.readlines()
     lent = " ".join(LENT)
     sys.stdout.buffer.write(("%s\n%s\n" % (sys.version.split()[0], lent)).encode())
-    for line in open(plan, encoding="utf-8"):
+    sys.stdout.flush()
+    for line in lines:
         command, *fields = line.rstrip("\n").split("\t")
         if command == "row":
             rows.append(bind(fields[0], [parse(field) for field in fields[1:]]))

@@ -20,8 +20,9 @@ static void test_both_branches_give_python_s_bits(void **state)
 		double x, expected;
 	} known[] = {
 		{ 3.0, 0x1.62e42fefa39ecp-1 }, { 4.0, 0x1.cab0bfa2a2004p+0 },
-		{ 4.25, 0x1.0ea6864c19993p+1 }, { 4.5, 0x1.3a140a3a623ccp+1 }, { 5.0, 0x1.96ca77c922cf7p+1 },
-		{ 5.25, 0x1.c7db2a73efc14p+1 }, { 7.0, 0x1.a51273acf01cbp+2 }, { 10.0, 0x1.99a8921a7f7cep+3 },
+		{ 4.25, 0x1.0ea6864c19993p+1 }, { 4.5, 0x1.3a140a3a623ccp+1 },
+		{ 5.0, 0x1.96ca77c922cf7p+1 }, { 5.25, 0x1.c7db2a73efc14p+1 },
+		{ 7.0, 0x1.a51273acf01cbp+2 }, { 10.0, 0x1.99a8921a7f7cep+3 },
 		{ 100.0, 0x1.67225b4879462p+8 }, { 1000001.0, 0x1.87193cc4f1ea6p+23 },
 		{ 1e15, 0x1.dc9d5b94e12f4p+54 }, { 0x1p62, 0x1.4fcd0e7026820p+67 },
 	};
