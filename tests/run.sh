@@ -73,11 +73,12 @@ show_failures() {
 skips() {
 	awk 'FNR == NR { if (/^ *[0-9]+\/[0-9]+ Test +#.*\*\*\*Skipped/) left_out[$4] = 1; next }
 		/^ *[0-9]+\/[0-9]+ Test(ing:| +#)/ { test = ($2 == "Testing:") ? $3 : $4 }
+		/^Output:$/ { why = "no reason given" }
 		/^\[ RUN / { running = 1; why = "no reason given" }
 		/^\[  SKIPPED \]/ && running { print test ": " $4 ": " why }
 		/^\[ +(OK|FAILED|ERROR|SKIPPED) +\]/ { running = 0 }
 		/^<end of output>$/ && test in left_out { print test ": " why }
-		!/^\[/ && NF { why = $0 }' "$1" "$2"
+		!/^(\[|-----)/ && NF { why = $0 }' "$1" "$2" 2>/dev/null
 }
 
 # account NAME LOG STATUS SECONDS PASSED FAILED: add a suite's tests to the sum, and tell.
@@ -118,7 +119,7 @@ script() {
 	sed -n 's/^skip *//p' "$log" >"$out/skips"
 	# shellcheck disable=SC2046
 	set -- $(tail -n 1 "$log" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, .*/\1 \2/p')
-	account "$name" "$log" $status "$(since "$start")" "${1:-0}" "${2:-0}"
+	account "$name" "$log" $status "$(since "$start")" "${1:-0}" "${2:-1}"
 }
 
 # tree NAME PRESET [CMAKE-ARGS...]: configure and build one variant, warnings being errors.
@@ -143,8 +144,8 @@ tests_in() {
 # build_and_test NAME PRESET: what both compilers and each sanitizer get. Hygiene is about the
 # source and runs once.
 build_and_test() {
-	step "build $1" tree "$@" &&
-		tests_in "$1" "suite $1" --label-exclude 'hygiene|install'
+	step "build $1" tree "$@" || return
+	tests_in "$1" "suite $1" --label-exclude 'hygiene|install'
 }
 
 # clang 14's ThreadSanitizer finds no room for its shadow if mmap is randomised by over 28 bits.
@@ -209,7 +210,7 @@ part() {
 }
 
 full_run() {
-	build_and_test gcc release -DCMAKE_C_COMPILER=gcc
+	build_and_test gcc release -DCMAKE_C_COMPILER=gcc && built=yes || built=no
 	tests_in gcc hygiene --label-regex hygiene
 	for file in "$root"/tests/*/*/run.sh; do
 		[ ! -f "$file" ] || script "$file"
@@ -218,10 +219,11 @@ full_run() {
 	part asan-gcc gccsan && build_and_test asan-gcc asan -DCMAKE_C_COMPILER=gcc
 	part asan-clang clang clangrt && build_and_test asan-clang clang-asan
 	part tsan-clang clang clangrt && thread_sanitizer
-	part valgrind valgrind && valgrind_subset
-	if [ "$(id -u)" = 0 ]; then
-		part 'ordinary user' setpriv && ordinary_user
-	fi # otherwise every suite above was one
+	if [ "$built" = yes ]; then
+		part valgrind valgrind && valgrind_subset
+		# Where this is no root, every suite above was an ordinary user's.
+		[ "$(id -u)" = 0 ] && part 'ordinary user' setpriv && ordinary_user
+	fi
 	part aarch64 cross qemu && {
 		step 'compile aarch64' aarch64_compiles
 		build_and_test aarch64 aarch64

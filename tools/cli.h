@@ -8,11 +8,14 @@
 
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
-/* Print `rondo: what: why` on stderr; return the exit code, so that commands can `return` it. */
+/* Print `rondo: what: why` on stderr, on one line whatever the names in it; return the exit code, so
+ * that commands can `return` it. */
 int cli_fail(const char *what, const char *why);
 /* The same for a negative rondo error. */
 int cli_fail_error(const char *what, int error);
 int cli_usage(const char *what, const char *why);
+/* Can a ring be had? If not, explain the cause and the remedy, and return CLI_FAILED. */
+int cli_need_ring(void);
 /* rondo_run() failed: if because no ring could be made, explain the cause and the remedy. */
 int cli_fail_run(const char *what, int error);
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <rondo.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +83,7 @@ static void draw_bar(const struct copy *c)
 	memset(bar, '.', BAR_WIDTH);
 	memset(bar, '#', (size_t)full);
 	bar[BAR_WIDTH] = '\0';
-	fprintf(stderr, "\r%s [%s] %3d%% %.1f MiB", c->dst, bar, done < 1 ? (int)(done * 100) : 100,
+	fprintf(stderr, "\r[%s] %3d%% %.1f MiB", bar, done < 1 ? (int)(done * 100) : 100,
 		(double)c->n_copied / (1 << 20));
 }
 
@@ -102,13 +103,14 @@ static int show_progress(void *arg)
 static int copy_blocks(struct copy *c)
 {
 	rondo_task *copiers[N_COPIERS], *bar = NULL;
-	int ret;
+	/* What /proc shows is made as it is read: in order, or else again and again from the start. */
+	int n_copiers = c->size ? N_COPIERS : 1, ret;
 
 	if (isatty(STDERR_FILENO))
 		bar = rondo_create_task(show_progress, c);
-	for (int i = 0; i < N_COPIERS; i++)
+	for (int i = 0; i < n_copiers; i++)
 		copiers[i] = rondo_create_task(copier, c);
-	ret = rondo_gather(N_COPIERS, copiers, NULL, RONDO_GATHER_CANCEL_REST);
+	ret = rondo_gather((size_t)n_copiers, copiers, NULL, RONDO_GATHER_CANCEL_REST);
 	if (bar) {
 		rondo_cancel(bar);
 		rondo_await(bar);
@@ -135,7 +137,7 @@ static int open_source(struct copy *c)
 	if (ret == 0) {
 		c->size = st.stx_size;
 		c->end = c->size ? c->size : UINT64_MAX;
-		c->mode = st.stx_mode & 07777;
+		c->mode = st.stx_mode & 0777;	/* no set-id: the copy has another owner */
 	}
 	return ret;
 }
@@ -178,7 +180,8 @@ static int sync_folder(struct copy *c)
 	if (fd >= 0)
 		rondo_close(fd);
 	free(folder);
-	return failed(c, c->dst, ret == -EINVAL ? 0 : ret);	/* a file system without folder fsync */
+	/* A folder that may be written but not read, or a file system without folder fsync. */
+	return ret == -EACCES || ret == -EINVAL ? 0 : ret;
 }
 
 static int commit(struct copy *c)
@@ -194,7 +197,10 @@ static int commit(struct copy *c)
 		return ret;
 	free(c->temporary);
 	c->temporary = NULL;
-	return sync_folder(c);
+	ret = sync_folder(c);
+	if (ret == -ECANCELED)		/* too late: the copy is there, and ^C comes only once */
+		ret = sync_folder(c);
+	return failed(c, c->dst, ret);
 }
 
 /* Also after a cancel, which was delivered by then: nothing of ours is left behind. */
@@ -225,8 +231,8 @@ static int cp_main(void *arg)
 	return ret;
 }
 
-/* DST may be a folder: then the copy goes into it under SRC's name. The caller frees the result. */
-static char *final_name(const char *src, const char *dst)
+/* DST may be a folder: then the copy goes into it under SRC's name. */
+static char *name_in(const char *src, const char *dst)
 {
 	const char *slash = strrchr(src, '/'), *base = slash ? slash + 1 : src;
 	struct stat st;
@@ -237,12 +243,32 @@ static char *final_name(const char *src, const char *dst)
 	return asprintf(&name, "%s/%s", dst, base) < 0 ? NULL : name;
 }
 
-static bool same_file(const char *a, const char *b)
+/* The name that is to be replaced: where that is a link, the file it leads to. The caller frees it. */
+static char *final_name(const char *src, const char *dst)
 {
-	struct stat sa, sb;
+	char *name = name_in(src, dst), *target;
+	struct stat st;
 
-	return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
-	       sa.st_ino == sb.st_ino;
+	if (!name || lstat(name, &st) < 0 || !S_ISLNK(st.st_mode))
+		return name;
+	target = realpath(name, NULL);
+	if (!target)
+		return name;		/* it leads nowhere, and is replaced itself */
+	free(name);
+	return target;
+}
+
+/* Why DST may not be replaced, or NULL. */
+static const char *objection(const struct copy *c)
+{
+	struct stat src, dst;
+
+	if (stat(c->dst, &dst) < 0)
+		return NULL;
+	if (stat(c->src, &src) == 0 && src.st_dev == dst.st_dev && src.st_ino == dst.st_ino)
+		return "is the same file as the source";
+	/* /dev/null, say: rename() would put a file in its place. */
+	return S_ISREG(dst.st_mode) ? NULL : "not a regular file";
 }
 
 static int report(const struct copy *c, int error)
@@ -261,20 +287,27 @@ static int report(const struct copy *c, int error)
 int cmd_cp(int argc, char **argv)
 {
 	struct copy c = { .in = -1, .out = -1 };
+	const char *why;
 	char *dst;
 	int ret;
 
-	if (argc != 3 || argv[1][0] == '-')
+	if (argc != 3 || argv[1][0] == '-' || argv[2][0] == '-')
 		return cli_usage("cp", "takes two names: rondo cp SRC DST");
 	dst = final_name(argv[1], argv[2]);
 	if (!dst)
 		return cli_fail_error(argv[2], -ENOMEM);
 	c.src = argv[1];
 	c.dst = dst;
-	if (same_file(c.src, c.dst))
-		ret = cli_fail(c.src, "is the same file as the destination");
-	else
-		ret = rondo_run(cp_main, &c), ret = ret < 0 ? report(&c, ret) : CLI_OK;
+	why = objection(&c);
+	if (why) {
+		ret = cli_fail(c.dst, why);
+	} else {
+		/* A limit on file sizes is to be an error; where the kernel needs no worker thread to
+		 * write (xfs, btrfs), it would be our death. */
+		signal(SIGXFSZ, SIG_IGN);
+		ret = rondo_run(cp_main, &c);
+		ret = ret < 0 ? report(&c, ret) : CLI_OK;
+	}
 	free(dst);
 	return ret;
 }

@@ -45,6 +45,8 @@ int cmd_demo(int argc, char **argv)
 {
 	if (argc > 1)
 		return cli_usage(argv[1], "demo takes no arguments");
+	if (cli_need_ring() != CLI_OK)	/* the programs would fail without a word */
+		return CLI_FAILED;
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
 		printf("%s--- %s\n", i ? "\n" : "", programs[i].title);
 		fflush(stdout);

@@ -108,10 +108,22 @@ static long port_of(int fd)
 	return ntohs(addr.sin6_port);	/* at the same place in sockaddr_in */
 }
 
+/* Workers share the port with each other. SO_REUSEPORT alone would let them share it with another
+ * server of the same user, which would then get some of our clients. */
+static int port_is_free(const struct server *s)
+{
+	int fd = rondo_listen_tcp(NULL, (uint16_t)s->port, NULL);
+
+	return fd < 0 ? fd : close(fd);
+}
+
 static int listen_all(struct server *s)
 {
 	const struct rondo_listen_options options = { .reuse_port = s->n_workers > 1 };
+	int ret = port_is_free(s);
 
+	if (ret < 0)
+		return ret;
 	for (long i = 0; i < s->n_workers; i++) {
 		s->fds[i] = rondo_listen_tcp(NULL, (uint16_t)s->port, &options);
 		if (s->fds[i] < 0)
@@ -161,6 +173,8 @@ int cmd_echo(int argc, char **argv)
 	struct server s = { .port = -1, .n_workers = 1 };
 	int status = parse(argc, argv, &s);
 
+	if (status == CLI_OK)
+		status = cli_need_ring();	/* before anyone is told of a port */
 	if (status != CLI_OK)
 		return status;
 	s.fds = malloc((size_t)s.n_workers * sizeof(*s.fds));

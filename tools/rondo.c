@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* rondo.c - the rondo program: one name, several commands. */
+#include <errno.h>
 #include <rondo.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,18 +31,26 @@ static int help(void)
 	return CLI_OK;
 }
 
+/* What a command printed may still wait in stdio: a full disk is known only now. */
+static int printed(int status)
+{
+	int error = fflush(stdout) ? -errno : ferror(stdout) ? -EIO : 0;
+
+	return status == CLI_OK && error < 0 ? cli_fail_error("standard output", error) : status;
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "help";
 
 	if (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h"))
-		return help();
+		return printed(help());
 	if (!strcmp(name, "--version")) {
 		printf("rondo %s\n", rondo_version());
-		return CLI_OK;
+		return printed(CLI_OK);
 	}
 	for (int i = 0; i < N_COMMANDS; i++)
 		if (!strcmp(name, commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+			return printed(commands[i].run(argc - 1, argv + 1));
 	return cli_usage(name, "unknown command; try `rondo help`");
 }

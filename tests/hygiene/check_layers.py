@@ -76,8 +76,8 @@ def outsiders(root):
                 if is_public(name):
                     allowed = (root / "include" / name).exists()
                 elif quote == '"':
-                    near = [path.parent / name, root / own / name]
-                    allowed = ".." not in name and any(file.exists() for file in near)
+                    near = [(place / name).resolve() for place in (path.parent, root / own)]
+                    allowed = any(f.exists() and root / own in f.parents for f in near)
                 else:
                     allowed = not (root / "engine" / name).exists()
                 if not allowed:
