@@ -8,8 +8,8 @@
 
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
-/* Print `rondo: what: why` on stderr, on one line whatever the names in it; return the exit code, so
- * that commands can `return` it. */
+/* Print `rondo: what: why` on stderr, on one line whatever the names in it; return the exit
+ * code, so that commands can `return` it. */
 int cli_fail(const char *what, const char *why);
 /* The same for a negative rondo error. */
 int cli_fail_error(const char *what, int error);

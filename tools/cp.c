@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* cp.c - `rondo cp SRC DST`: several blocks in flight, and DST is never torn.
  *
- * The copy goes to a nameless place beside DST (a temporary name), is put on the disk, and only then
- * takes DST's name, at once; then the folder is put on the disk. A kill or power cut at any moment
- * leaves the old DST or the new one. */
+ * The copy goes to a nameless place beside DST (a temporary name), is put on the disk, and only
+ * then takes DST's name, at once; then the folder is put on the disk. A kill or power cut at any
+ * moment leaves the old DST or the new one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <rondo.h>
@@ -103,7 +103,8 @@ static int show_progress(void *arg)
 static int copy_blocks(struct copy *c)
 {
 	rondo_task *copiers[N_COPIERS], *bar = NULL;
-	/* What /proc shows is made as it is read: in order, or else again and again from the start. */
+	/* What /proc shows is made as it is read: in order, or else again and again from the
+	 * start. */
 	int n_copiers = c->size ? N_COPIERS : 1, ret;
 
 	if (isatty(STDERR_FILENO))
@@ -165,7 +166,8 @@ static int create_temporary(struct copy *c)
 	c->out = failed(c, c->dst, rondo_open(c->temporary, O_WRONLY | O_CREAT | O_EXCL, c->mode | 0200));
 	if (c->out < 0)
 		return c->out;
-	/* Learn now that there is no room, not after copying half of it; not all file systems can tell. */
+	/* Learn now that there is no room, not after copying half of it; not all file systems
+	 * can tell. */
 	int ret = c->size ? rondo_fallocate(c->out, FALLOC_FL_KEEP_SIZE, 0, (int64_t)c->size) : 0;
 
 	return failed(c, c->dst, ret == -EOPNOTSUPP ? 0 : ret);
@@ -243,7 +245,8 @@ static char *name_in(const char *src, const char *dst)
 	return asprintf(&name, "%s/%s", dst, base) < 0 ? NULL : name;
 }
 
-/* The name that is to be replaced: where that is a link, the file it leads to. The caller frees it. */
+/* The name that is to be replaced: where that is a link, the file it leads to. The caller frees
+ * it. */
 static char *final_name(const char *src, const char *dst)
 {
 	char *name = name_in(src, dst), *target;
@@ -302,8 +305,8 @@ int cmd_cp(int argc, char **argv)
 	if (why) {
 		ret = cli_fail(c.dst, why);
 	} else {
-		/* A limit on file sizes is to be an error; where the kernel needs no worker thread to
-		 * write (xfs, btrfs), it would be our death. */
+		/* A limit on file sizes is to be an error; where the kernel needs no worker
+		 * thread to write (xfs, btrfs), it would be our death. */
 		signal(SIGXFSZ, SIG_IGN);
 		ret = rondo_run(cp_main, &c);
 		ret = ret < 0 ? report(&c, ret) : CLI_OK;

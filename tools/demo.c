@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* demo.c - `rondo demo`: the programs of tools/examples/, one after the other.
  *
- * The build compiles each of them a second time for this program, with main renamed example_<name>. */
+ * The build compiles each of them a second time for this program, with main renamed
+ * example_<name>. */
 #include <stdio.h>
 
 #include "cli.h"

@@ -95,6 +95,11 @@ static int worker(void *arg)
 {
 	const struct server *s = arg;
 
+	/* Only now: there is a ring, and ^C ends the server as it should. */
+	if (rondo_worker() == 0) {
+		printf("rondo: echoing on port %ld\n", s->port);
+		fflush(stdout);
+	}
 	return echo_serve(s->fds[rondo_worker()], NULL);
 }
 
@@ -143,8 +148,6 @@ static int run_server(struct server *s)
 		snprintf(what, sizeof(what), "port %ld", s->port);
 		return cli_fail_error(what, ret);
 	}
-	printf("rondo: echoing on port %ld\n", s->port);
-	fflush(stdout);
 	ret = rondo_run_workers((unsigned)s->n_workers, worker, s);
 	if (ret == -EINTR || ret == -ECANCELED)
 		return CLI_OK;		/* ^C is how a server ends */
@@ -173,8 +176,6 @@ int cmd_echo(int argc, char **argv)
 	struct server s = { .port = -1, .n_workers = 1 };
 	int status = parse(argc, argv, &s);
 
-	if (status == CLI_OK)
-		status = cli_need_ring();	/* before anyone is told of a port */
 	if (status != CLI_OK)
 		return status;
 	s.fds = malloc((size_t)s.n_workers * sizeof(*s.fds));

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* heap.h - a 4-ary min-heap of deadlines ordered by (when, sequence). Layer 0.
  *
- * Most deadlines are taken back before they come (a time limit on an operation that finished), and the
- * nodes lie on the stacks of sleeping tasks, which are cold. So the heap touches nodes as little as it
- * can: an entry is 16 bytes and has all that is compared, four children share a cache line, and taking
- * a node back only empties its slot. The dead entry leaves when it reaches the top, or when half of
- * the heap is dead and is swept: removal costs O(1) in the mean, and never a search. */
+ * Most deadlines are taken back before they come (a time limit on an operation that finished),
+ * and the nodes lie on the stacks of sleeping tasks, which are cold. So the heap touches nodes
+ * as little as it can: an entry is 16 bytes and has all that is compared, four children share a
+ * cache line, and taking a node back only empties its slot. The dead entry leaves when it
+ * reaches the top, or when half of the heap is dead and is swept: removal costs O(1) in the
+ * mean, and never a search. */
 #ifndef RONDO_BASE_HEAP_H
 #define RONDO_BASE_HEAP_H
 

@@ -41,7 +41,8 @@ static int sleep_in_kernel(uint64_t deadline_ns)
 
 	io_uring_prep_timeout(sqe, &ts, 0, IORING_TIMEOUT_ABS);
 	ret = rondo__op_await(&op);
-	/* How a timeout succeeds; no bytes moved, so that a cancel wins here as in the other modes. */
+	/* How a timeout succeeds; no bytes moved, so that a cancel wins here as in the other
+	 * modes. */
 	return ret == -ETIME ? rondo__wait_result(&op.wait, 0) : ret;
 }
 

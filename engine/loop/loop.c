@@ -38,8 +38,9 @@ int rondo__ready_reserve(struct ready_queue *q, uint64_t n)
 	return 0;
 }
 
-/* A suspended task's lines are cold when there are many: its block, and its youngest frames, which are
- * just below unless it waits deep in calls. Stale slots are addresses too, and a prefetch cannot fault. */
+/* A suspended task's lines are cold when there are many: its block, and its youngest frames,
+ * which are just below unless it waits deep in calls. Stale slots are addresses too, and a
+ * prefetch cannot fault. */
 static inline void prefetch(const struct ready_queue *q)
 {
 	uintptr_t t = q->slots[(q->head + PREFETCH_AHEAD) & q->mask];

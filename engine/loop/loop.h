@@ -8,12 +8,13 @@
  *      |                                                            v
  *      +------------------------------------------------------ ready (FIFO)
  *
- * L1  Control moves in two places only: switch_away() in loop.c leaves a task, straight into the next
- *     ready one, and run_batch() enters the first task of a batch.
- * L2  The ready list is FIFO. What becomes ready during a batch runs in the next one, after the ring
- *     was polled: a busy task cannot starve I/O. A poll that finds nothing needs no visit to the loop.
- * L3  task->wait is set exactly while the task is parked. Waking clears it, so a second finisher has
- *     nothing to wake.
+ * L1  Control moves in two places only: switch_away() in loop.c leaves a task, straight into the
+ *     next ready one, and run_batch() enters the first task of a batch.
+ * L2  The ready list is FIFO. What becomes ready during a batch runs in the next one, after the
+ *     ring was polled: a busy task cannot starve I/O. A poll that finds nothing needs no visit
+ *     to the loop.
+ * L3  task->wait is set exactly while the task is parked. Waking clears it, so a second finisher
+ *     has nothing to wake.
  * L4  A wait lives on the parked task's stack and is finished by exactly one wake.
  * L5  Tasks never leave their thread; rondo__loop is that thread's loop. */
 #ifndef RONDO_LOOP_LOOP_H
@@ -56,11 +57,12 @@ struct ready_call {
 /* What a kind of wait does; shared by all waits of the kind. */
 struct wait_class {
 	const char *name;
-	/* The task was asked to stop. Either finish the wait now, or ask whoever will finish it, and
-	 * return true; or return false to leave the request for the task's next await. */
+	/* The task was asked to stop. Either finish the wait now, or ask whoever will finish it,
+	 * and return true; or return false to leave the request for the task's next await. */
 	bool (*cancel)(struct wait *w);
-	/* Optional, for waits for tasks: hand the request to each of them by rondo__cancel_forward().
-	 * Then cancel is called only if they wait for each other in a circle. */
+	/* Optional, for waits for tasks: hand the request to each of them by
+	 * rondo__cancel_forward(). Then cancel is called only if they wait for each other in a
+	 * circle. */
 	void (*forward)(struct wait *w, struct cancel_request *r);
 	/* For reports, optional: what exactly is waited for. Writes a string into buf. */
 	void (*describe)(const struct wait *w, char *buf, size_t size);
@@ -202,8 +204,8 @@ static inline struct rondo_task *rondo__self(void)
 	return l->running;
 }
 
-/* A cancel that was taken by w, or came after w was finished but before the task ran, beats a result
- * that stays where it is; a cancel is delivered once. */
+/* A cancel that was taken by w, or came after w was finished but before the task ran, beats a
+ * result that stays where it is; a cancel is delivered once. */
 static inline int rondo__wait_result(struct wait *w, int result)
 {
 	if (likely(!w->cancelled && !w->task->must_cancel))

@@ -83,7 +83,8 @@ static void bucket_push(struct fd_table *t, struct op *op)
 	*bucket = op;
 }
 
-/* Failing to grow only makes the lists longer; a table that never existed makes closes less thorough. */
+/* Failing to grow only makes the lists longer; a table that never existed makes closes less
+ * thorough. */
 static void table_grow(struct fd_table *t)
 {
 	struct fd_table old = *t;

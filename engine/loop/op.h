@@ -11,17 +11,18 @@
  *   }
  *
  * O1  An op lives on the stack of the task that awaits it, and the task does not leave
- *     rondo__op_await() before the op's last CQE, cancelled or not. So the op and every buffer it
- *     names outlive the kernel's use of them.
- * O2  user_data is the op's address and a generation: unique in flight, because the kernel matches
- *     cancels by value (KN-12), and a stale CQE cannot hit an op that reuses the address.
- * O3  A cancel is a request; the op's own CQE decides (KN-7). Bytes that moved, a descriptor that was
- *     opened are delivered, and the cancel stays for the task's next await.
+ *     rondo__op_await() before the op's last CQE, cancelled or not. So the op and every buffer
+ *     it names outlive the kernel's use of them.
+ * O2  user_data is the op's address and a generation: unique in flight, because the kernel
+ *     matches cancels by value (KN-12), and a stale CQE cannot hit an op that reuses the
+ *     address.
+ * O3  A cancel is a request; the op's own CQE decides (KN-7). Bytes that moved, a descriptor
+ *     that was opened are delivered, and the cancel stays for the task's next await.
  * O4  Between begin and await no other SQE may be taken.
  * O5  -ECANCELED means that this task was cancelled, and nothing else.
- * O6  An op with on_cqe is awaited by nobody and lives in an object instead of a frame. on_cqe sees
- *     every CQE, on any stack: it runs no user code and does not park; it may wake and take SQEs. The
- *     object stays in place until the CQE without F_MORE. */
+ * O6  An op with on_cqe is awaited by nobody and lives in an object instead of a frame. on_cqe
+ *     sees every CQE, on any stack: it runs no user code and does not park; it may wake and take
+ *     SQEs. The object stays in place until the CQE without F_MORE. */
 #ifndef RONDO_LOOP_OP_H
 #define RONDO_LOOP_OP_H
 
@@ -73,8 +74,9 @@ void rondo__op_start(struct loop *l, struct op *op);
 /* Ask the kernel to end an op; its own last CQE says when, and how. */
 void rondo__op_cancel(struct loop *l, const struct op *op);
 
-/* End the ops in flight on fd, for rondo_close(): they return -EBADF to their tasks. Parks until the
- * last one has reported, cancelled or not. Returns 0, or -EBADF if another task is doing this. */
+/* End the ops in flight on fd, for rondo_close(): they return -EBADF to their tasks. Parks until
+ * the last one has reported, cancelled or not. Returns 0, or -EBADF if another task is doing
+ * this. */
 int rondo__op_close_fd(int fd);
 
 /* The reaper's callback: finds the op in user_data, wakes its task. */

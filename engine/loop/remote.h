@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* remote.h - calls into a loop from other threads. Layer 3.
  *
- * A lock-free stack of calls and an eventfd, on which the loop keeps one READ armed. Measured beside
- * MSG_RING, an eventfd write is the cheaper of the two for the sender (274 against 354-524 ns), works
- * from threads that have no ring, and from signal handlers; so it is the only way in.
+ * A lock-free stack of calls and an eventfd, on which the loop keeps one READ armed. Measured
+ * beside MSG_RING, an eventfd write is the cheaper of the two for the sender (274 against
+ * 354-524 ns), works from threads that have no ring, and from signal handlers; so it is the only
+ * way in.
  *
  * R1  Only the thread that pushes onto an empty stack writes to the eventfd.
- * R2  The eventfd lives until the last handle is gone, so a late caller cannot hit a reused number. */
+ * R2  The eventfd lives until the last handle is gone, so a late caller cannot hit a reused
+ *     number. */
 #ifndef RONDO_LOOP_REMOTE_H
 #define RONDO_LOOP_REMOTE_H
 

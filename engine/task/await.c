@@ -62,7 +62,8 @@ static int join(struct rondo_task *self, struct rondo_task *target)
 	}
 	rondo__park(&j.wait);
 	ret = rondo__wait_result(&j.wait, 0);
-	/* Our request came too late for an op of the target: not delivered there, it is ours again (O3). */
+	/* Our request came too late for an op of the target: not delivered there, it is ours
+	 * again (O3). */
 	if (unlikely(ret == 0 && j.forwarded && target->cancel_late))
 		self->must_cancel = self->cancel_late = self->n_cancels > 0;
 	return ret;
@@ -215,7 +216,8 @@ static int gather_wait(struct gather *g)
 	return rondo__wait_result(&g->wait, 0);
 }
 
-/* Members still running when a plain gather fails go on; their errors count as seen, as in asyncio. */
+/* Members still running when a plain gather fails go on; their errors count as seen, as in
+ * asyncio. */
 static void leave_members(struct gather *g)
 {
 	for (size_t i = 0; i < g->n_members; i++) {

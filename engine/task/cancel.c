@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* cancel.c - ask tasks to stop (rows T3 to T12).
  *
- * A request goes on from a task to the tasks it waits for, and is counted by each, until it comes to
- * those that wait for something else. Awaits may be a hundred thousand deep, share members and go in
- * circles; so the way is a list through the tasks instead of a recursion, and nobody is visited twice. */
+ * A request goes on from a task to the tasks it waits for, and is counted by each, until it
+ * comes to those that wait for something else. Awaits may be a hundred thousand deep, share
+ * members and go in circles; so the way is a list through the tasks instead of a recursion, and
+ * nobody is visited twice. */
 #include "task/task.h"
 
 struct cancel_request {

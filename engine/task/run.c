@@ -46,8 +46,8 @@ static int report_survivor(rondo_task *t, void *ctx)
 	return 0;
 }
 
-/* Run until `until` is done, or all tasks if NULL. When nothing can become ready any more, report who
- * waits for what and cancel everybody. Returns 0 or -EDEADLK. */
+/* Run until `until` is done, or all tasks if NULL. When nothing can become ready any more,
+ * report who waits for what and cancel everybody. Returns 0 or -EDEADLK. */
 static int run_until(struct loop *l, struct rondo_task *until)
 {
 	unsigned n_rounds = 0;
@@ -90,8 +90,8 @@ static bool one_of_first_runs(const struct loop *l, uint64_t n)
 	return false;
 }
 
-/* Cancel everything that is left, once, and wait for its cleanup, which may use tasks of its own; then
- * the same with what was started meanwhile and is still there, until nothing is. */
+/* Cancel everything that is left, once, and wait for its cleanup, which may use tasks of its
+ * own; then the same with what was started meanwhile and is still there, until nothing is. */
 static void shut_down(struct loop *l)
 {
 	while (l->n_live) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* sigint.c - asyncio's ^C: the first cancels the first task, the second kills (row R3).
  *
- * Only in the process's main thread and only where SIGINT would kill the process anyway, so nobody's
- * handler is replaced; the old state is back when the loop ends. */
+ * Only in the process's main thread and only where SIGINT would kill the process anyway, so
+ * nobody's handler is replaced; the old state is back when the loop ends. */
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>

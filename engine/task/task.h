@@ -20,7 +20,8 @@ struct rondo_task *rondo__task_create(struct loop *l, const struct rondo_task_op
 				      rondo_fn *fn, void *arg);
 /* Give up one reference; the last one reports an error nobody saw, and frees. */
 void rondo__task_unref(struct rondo_task *t);
-/* Pass a request on to a task that is waited for; from wait_class.forward only, the last one first. */
+/* Pass a request on to a task that is waited for; from wait_class.forward only, the last one
+ * first. */
 void rondo__cancel_forward(struct cancel_request *r, struct rondo_task *t);
 /* Ask every task to stop, each once however they wait for each other. */
 void rondo__cancel_all(struct loop *l);

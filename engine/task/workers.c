@@ -38,7 +38,8 @@ static void cancel_main(void *arg)
 	rondo_cancel(arg);
 }
 
-/* With the lock held. Failing to tell a worker (no memory) leaves it running until it ends itself. */
+/* With the lock held. Failing to tell a worker (no memory) leaves it running until it ends
+ * itself. */
 static void stop_worker(const struct worker *w)
 {
 	if (w->loop && rondo_call_soon_threadsafe(w->loop, cancel_main, w->main_task) < 0)

@@ -19,8 +19,9 @@
  *     double h;
  *     int ret = half_await(half_task(3.0), &h);
  *
- * The functions are static. Arguments (at most 8) are copied into the task, so the creator's frame may
- * be left; what they point to must live on. A function without arguments is RONDO_ASYNC(name). */
+ * The functions are static. Arguments (at most 8) are copied into the task, so the creator's
+ * frame may be left; what they point to must live on. A function without arguments is
+ * RONDO_ASYNC(name). */
 #ifndef RONDO_ASYNC_H
 #define RONDO_ASYNC_H
 

@@ -9,8 +9,9 @@ RONDO_BEGIN_DECLS
 
 typedef struct rondo_loop rondo_loop;
 
-/* Get the calling thread's loop, to hand to other threads: asyncio's get_running_loop(). From then on
- * the loop may be woken from outside, so it no longer reports a deadlock when nothing is left to do.
+/* Get the calling thread's loop, to hand to other threads: asyncio's get_running_loop(). From
+ * then on the loop may be woken from outside, so it no longer reports a deadlock when nothing is
+ * left to do.
  *
  * Owns:    borrowed until rondo_run() returns; take rondo_loop_ref() to keep it longer.
  * Awaits:  no.
@@ -28,11 +29,12 @@ RONDO_API rondo_loop *rondo_loop_ref(rondo_loop *loop);
  * Awaits:  no. */
 RONDO_API void rondo_loop_unref(rondo_loop *loop);
 
-/* Run call(arg) on the loop's thread at its next turn: asyncio's call_soon_threadsafe(). Calls of one
- * thread run in the order they were made. The call runs on the loop's own stack: it may wake,
- * create and cancel tasks, and must not await.
+/* Run call(arg) on the loop's thread at its next turn: asyncio's call_soon_threadsafe(). Calls
+ * of one thread run in the order they were made. The call runs on the loop's own stack: it may
+ * wake, create and cancel tasks, and must not await.
  *
- * Owns:    arg stays the caller's until call has run; calls not yet run when the loop ends are dropped.
+ * Owns:    arg stays the caller's until call has run; calls not yet run when the loop ends are
+ *          dropped.
  * Awaits:  no. From any thread, but not from a signal handler.
  * Returns: 0, -ENOMEM, -ESHUTDOWN (the loop has ended). */
 RONDO_API RONDO_MUST_CHECK int rondo_call_soon_threadsafe(rondo_loop *loop, void (*call)(void *),

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* task.h - run a loop; create, await, cancel and combine tasks. asyncio's vocabulary and semantics.
+/* task.h - run a loop; create, await, cancel and combine tasks. asyncio's vocabulary and
+ * semantics.
  *
  * A task function returns an int: zero or more is its result, less is an error. Calling such a
- * function directly is `await f()`; rondo_create_task() is asyncio.create_task(). A task that returns
- * -ECANCELED counts as cancelled.
+ * function directly is `await f()`; rondo_create_task() is asyncio.create_task(). A task that
+ * returns -ECANCELED counts as cancelled.
  *
- * A handle from rondo_create_task() is used up by rondo_await(), rondo_gather() or rondo_detach(), once,
- * like a thread by pthread_join() or pthread_detach(). A NULL handle stands for a task that could not
- * be created: awaiting it gives -ENOMEM, so creation needs no check of its own. */
+ * A handle from rondo_create_task() is used up by rondo_await(), rondo_gather() or
+ * rondo_detach(), once, like a thread by pthread_join() or pthread_detach(). A NULL handle
+ * stands for a task that could not be created: awaiting it gives -ENOMEM, so creation needs no
+ * check of its own. */
 #ifndef RONDO_TASK_H
 #define RONDO_TASK_H
 
@@ -43,7 +45,8 @@ struct rondo_report {
 	int error;			/* a negative error, or 0 */
 };
 
-/* Zero means default throughout, so `(struct rondo_options){ .on_error = rondo_report_print }` is one. */
+/* Zero means default throughout, so `(struct rondo_options){ .on_error = rondo_report_print }`
+ * is one. */
 struct rondo_options {
 	size_t stack_size;		/* of each task, in bytes; 64 KiB */
 	size_t main_stack_size;		/* of the first task, in bytes; 256 KiB */
@@ -58,14 +61,16 @@ struct rondo_options {
 	void *on_error_arg;
 };
 
-/* Run main(arg) as the first task of a new loop until it returns: asyncio.run(). Then cancels what is
- * still running, waits for it, and closes the loop. While it runs, in the main thread and if SIGINT
- * would kill the process, the first ^C cancels the first task and the second one kills.
+/* Run main(arg) as the first task of a new loop until it returns: asyncio.run(). Then cancels
+ * what is still running, waits for it, and closes the loop. While it runs, in the main thread
+ * and if SIGINT would kill the process, the first ^C cancels the first task and the second one
+ * kills.
  *
  * Owns:    arg stays the caller's.
  * Awaits:  no; it blocks the calling thread, and cannot be called from a task (-EBUSY).
  * Returns: what main returned; -EINTR if ^C ended it; -EDEADLK if every task waited for another;
- *          -EPERM, -ENOSYS, -ENOMEM, -EMFILE... if no ring could be made (rondo_probe_explain()).
+ *          -EPERM, -ENOSYS, -ENOMEM, -EMFILE... if no ring could be made
+ *          (rondo_probe_explain()).
  * Kernel:  5.19; 6.1 or newer for full speed. */
 RONDO_API int rondo_run(rondo_fn *main, void *arg);
 
@@ -76,8 +81,8 @@ RONDO_API int rondo_run(rondo_fn *main, void *arg);
  * Returns: as rondo_run(). */
 RONDO_API int rondo_run_with(const struct rondo_options *options, rondo_fn *main, void *arg);
 
-/* Run main(arg) on n_workers threads, a loop each (0: one per CPU). The calling thread is one of them.
- * When one of them ends with an error the others are cancelled.
+/* Run main(arg) on n_workers threads, a loop each (0: one per CPU). The calling thread is one of
+ * them. When one of them ends with an error the others are cancelled.
  *
  * Owns:    arg is shared by all workers.
  * Awaits:  no.
@@ -97,11 +102,11 @@ RONDO_API void rondo_report_print(const struct rondo_report *report, void *arg);
 
 /* --- creating -------------------------------------------------------------------------------- */
 
-/* Start fn(arg) as a task: asyncio.create_task(). It first runs when the caller next awaits, after
- * those created before it.
+/* Start fn(arg) as a task: asyncio.create_task(). It first runs when the caller next awaits,
+ * after those created before it.
  *
- * Owns:    the handle is the caller's until used up (see the top); the loop keeps a running task alive
- *          in any case. arg must live as long as the task uses it.
+ * Owns:    the handle is the caller's until used up (see the top); the loop keeps a running task
+ *          alive in any case. arg must live as long as the task uses it.
  * Awaits:  no. Only from a task.
  * Returns: the task, or NULL when memory is short. */
 RONDO_API RONDO_MUST_CHECK rondo_task *rondo_create_task(rondo_fn *fn, void *arg);
@@ -126,14 +131,14 @@ RONDO_API RONDO_MUST_CHECK rondo_task *rondo_create_task_with(const struct rondo
 
 /* --- awaiting -------------------------------------------------------------------------------- */
 
-/* Wait until a task is done and use up its handle. If the caller is cancelled meanwhile, the task is
- * cancelled, and this returns once it has really ended.
+/* Wait until a task is done and use up its handle. If the caller is cancelled meanwhile, the
+ * task is cancelled, and this returns once it has really ended.
  *
  * Owns:    task is gone when this returns, whatever it returns.
  * Awaits:  yes, unless the task is done already.
  * Cancel:  goes to the task (T10 of asyncio's rules); it decides what this returns.
- * Returns: the task's result or error; -ECANCELED if it, or the caller, was cancelled; -EDEADLK on
- *          itself; -ENOMEM for NULL. */
+ * Returns: the task's result or error; -ECANCELED if it, or the caller, was cancelled; -EDEADLK
+ *          on itself; -ENOMEM for NULL. */
 RONDO_API int rondo_await(rondo_task *task);
 
 /* Await a task, and copy its typed result to result if it succeeded; RONDO_ASYNC_RETURNS uses this.
@@ -163,14 +168,16 @@ enum rondo_gather_flags {
 	RONDO_GATHER_KEEP = 4		/* do not use up the handles */
 };
 
-/* Wait for several tasks at once: asyncio.gather(). Without flags the first error returns at once and
- * the others run on, their errors unreported, as in asyncio; RONDO_GATHER_CANCEL_REST is the safe form.
- * A task named twice is awaited once.
+/* Wait for several tasks at once: asyncio.gather(). Without flags the first error returns at
+ * once and the others run on, their errors unreported, as in asyncio; RONDO_GATHER_CANCEL_REST
+ * is the safe form. A task named twice is awaited once.
  *
- * Owns:    uses up each task's handle (NULLs count as -ENOMEM); results, if not NULL, receives each
- *          task's result or error in the order of the arguments, RONDO_GATHER_ALL or on success.
+ * Owns:    uses up each task's handle (NULLs count as -ENOMEM); results, if not NULL, receives
+ *          each task's result or error in the order of the arguments, RONDO_GATHER_ALL or on
+ *          success.
  * Awaits:  yes, unless nothing is left to wait for.
- * Cancel:  goes to all tasks; -ECANCELED at the first one's end, or at the last one's with flags.
+ * Cancel:  goes to all tasks; -ECANCELED at the first one's end, or at the last one's with
+ *          flags.
  * Returns: 0, or the first error in time; with RONDO_GATHER_ALL 0, errors being in results. */
 RONDO_API int rondo_gather(size_t n_tasks, rondo_task *const tasks[], int results[], unsigned flags);
 
@@ -179,8 +186,8 @@ RONDO_API int rondo_gather(size_t n_tasks, rondo_task *const tasks[], int result
 	rondo_gather(sizeof((rondo_task *[]){ __VA_ARGS__ }) / sizeof(rondo_task *),               \
 		     (rondo_task *[]){ __VA_ARGS__ }, NULL, 0)
 
-/* Call fn(arg) in this task, but at most for `seconds`: asyncio.wait_for(). It is cancelled when time
- * is up, and given the time it needs to clean up.
+/* Call fn(arg) in this task, but at most for `seconds`: asyncio.wait_for(). It is cancelled when
+ * time is up, and given the time it needs to clean up.
  *
  * Owns:    arg stays the caller's.
  * Awaits:  as fn does.
@@ -191,9 +198,9 @@ RONDO_API RONDO_MUST_CHECK int rondo_wait_for(rondo_fn *fn, void *arg, double se
 
 /* --- cancelling ------------------------------------------------------------------------------ */
 
-/* Ask a task to stop: its current await, or its next one, returns -ECANCELED once. Never takes effect
- * at once, and the task may decline: asyncio's Task.cancel(). Several requests before the task runs
- * are one delivery, but all are counted.
+/* Ask a task to stop: its current await, or its next one, returns -ECANCELED once. Never takes
+ * effect at once, and the task may decline: asyncio's Task.cancel(). Several requests before the
+ * task runs are one delivery, but all are counted.
  *
  * Awaits:  no.
  * Returns: true, or false if the task is done already. */
@@ -249,8 +256,8 @@ RONDO_API RONDO_MUST_CHECK int rondo_timeout_reschedule(struct rondo_timeout *li
  * Returns: the deadline; UINT64_MAX: never. */
 RONDO_API uint64_t rondo_timeout_when(const struct rondo_timeout *limit);
 
-/* End the stretch of code that returned `result`. Only this turns -ECANCELED into -ETIMEDOUT, and only
- * if this limit, and nobody else, asked for the cancel.
+/* End the stretch of code that returned `result`. Only this turns -ECANCELED into -ETIMEDOUT,
+ * and only if this limit, and nobody else, asked for the cancel.
  *
  * Awaits:  no.
  * Returns: result, or -ETIMEDOUT. */
@@ -271,8 +278,8 @@ RONDO_API bool rondo_timeout_expired(const struct rondo_timeout *limit);
  * Returns: the task, or NULL outside one. */
 RONDO_API rondo_task *rondo_current_task(void);
 
-/* Call each(task, ctx) for every task of this loop that is not done, oldest first: all_tasks(). It may
- * cancel tasks and must not await. Stops when each returns non-zero.
+/* Call each(task, ctx) for every task of this loop that is not done, oldest first: all_tasks().
+ * It may cancel tasks and must not await. Stops when each returns non-zero.
  *
  * Awaits:  no.
  * Returns: what each returned last, or 0. */

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Fail if code outgrows what a reader can hold: functions of 60 lines, files of 600, examples of
-60. A file of code has its licence in its first or second line. Lines above 100 columns (tabs are
-8) are listed, and do not fail yet."""
+60. A file of code has its licence in its first or second line. Test files may still have 800 lines
+and lines may still exceed 100 columns (tabs are 8): both are told, as warnings, until they are
+mended; then the limits come down."""
 import sys
 
 import hygiene
@@ -10,13 +11,14 @@ import hygiene
 FUNCTION_LINES = 60
 FILE_LINES = 600
 EXAMPLE_LINES = 60
+TEST_LINES = 800
 COLUMNS = 100
 FOLDERS = ["include", "engine", "tools", "tests"]
 
 
-def file_problems(path, text, is_example):
+def file_problems(path, text, is_example, is_test=False):
     lines = text.splitlines()
-    limit = EXAMPLE_LINES if is_example else FILE_LINES
+    limit = EXAMPLE_LINES if is_example else TEST_LINES if is_test else FILE_LINES
     if len(lines) > limit:
         yield 1, f"{len(lines)} lines; {'an example' if is_example else 'a file'} has {limit}"
     if not any("SPDX-License-Identifier: MIT" in line for line in lines[:2]):
@@ -38,6 +40,8 @@ def warn(root):
         long = [str(number) for number, width in enumerate(widths, 1) if width > COLUMNS]
         if long:
             print(f"{path.relative_to(root)}: warning: above {COLUMNS} columns: {' '.join(long)}")
+        if len(widths) > FILE_LINES:
+            print(f"{path.relative_to(root)}: warning: {len(widths)} lines, above {FILE_LINES}")
 
 
 def check(root, _build):
@@ -45,7 +49,8 @@ def check(root, _build):
     for path in sources(root):
         name = path.relative_to(root)
         is_example = name.match("tools/examples/*.c")
-        for line, problem in file_problems(path, path.read_text(), is_example):
+        is_test = name.parts[0] == "tests"
+        for line, problem in file_problems(path, path.read_text(), is_example, is_test):
             problems.append(f"{name}:{line}: {problem}")
     if "--self-test" not in sys.argv:
         warn(root)

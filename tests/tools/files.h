@@ -20,8 +20,10 @@ static inline void files_fill(uint64_t *words, uint64_t offset, uint64_t seed)
 static inline void files_make(const char *name, size_t size, uint64_t seed, mode_t mode)
 {
 	static uint64_t words[FILES_WORDS];
-	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd;
 
+	unlink(name);			/* it may be read-only */
+	fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	for (size_t at = 0; at < size; at += FILES_CHUNK) {
 		size_t n = size - at < FILES_CHUNK ? size - at : FILES_CHUNK;

@@ -136,7 +136,7 @@ static void test_files_that_hide_their_size_are_copied(void **state)
 static void test_names_may_have_spaces_and_more(void **state)
 {
 	static const char *const names[] = { "two  words", " ", "./-dash", "quote'\"", "new\nline",
-					     "Gr\xc3\xbc\xc3\x9f" "e", "\xff\xfe", "$(x)*?" };
+					     "gr\xc3\xbc\xc3\x9f", "\xff\xfe", "$(x)*?" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -53,8 +53,11 @@ static int run(int workload, struct bench_report *report)
 static int run_wanted(const bool *wanted, bool all, const char *json_path)
 {
 	struct bench_report report;
-	int ret = bench_report_open(&report, json_path), status = CLI_OK;
+	int ret, status = cli_need_ring();
 
+	if (status != CLI_OK)
+		return status;
+	ret = bench_report_open(&report, json_path);
 	if (ret < 0)
 		return cli_fail_error(json_path, ret);
 	bench_print_conditions(stdout);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* echo.c - `rondo echo` against hand-written io_uring loops: CPU of the server per CPU of the client. */
+/* echo.c - `rondo echo` against hand-written io_uring loops: CPU of the server per CPU of the
+ * client. */
 #include <math.h>
 #include <rondo.h>
 #include <stdio.h>

@@ -96,7 +96,7 @@ int bench_compare(const struct bench_case *cases, unsigned n_cases, unsigned n_r
 			int ret = cases[i].run(cases[i].arg, &values[i][round]);
 
 			if (ret < 0) {
-				fprintf(stderr, "rondo: bench: %s: %s\n", cases[i].name,
+				printf("failed: %s: %s\n", cases[i].name,
 					strerror(-ret));
 				return ret;
 			}

@@ -439,7 +439,7 @@ static int run_entry(const struct bench_echo_entry *entry, unsigned n_connection
 	if (server_ret < 0)
 		ret = server_ret;
 	if (ret < 0)
-		fprintf(stderr, "rondo: bench: %s: %s\n", entry->name,
+		printf("failed: %s: %s\n", entry->name,
 			ret == -EBADMSG ? "the echo lost or changed bytes" : strerror(-ret));
 	return ret;
 }
@@ -527,7 +527,7 @@ static int raise_nofile(unsigned n_connections)
 	int ret = bench_raise_nofile(n_connections + 64);
 
 	if (ret < 0)
-		fprintf(stderr, "rondo: bench: %u connections: %s\n", n_connections,
+		printf("failed: %u connections: %s\n", n_connections,
 			strerror(-ret));
 	return ret;
 }

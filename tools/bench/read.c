@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* read.c - reads of 4 KiB: from the page cache against pread(2), and O_DIRECT against a raw ring. */
+/* read.c - reads of 4 KiB: from the page cache against pread(2), and O_DIRECT against a raw
+ * ring. */
 #include <errno.h>
 #include <math.h>
 #include <rondo.h>

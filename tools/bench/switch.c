@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* switch.c - what it costs to yield, and to create and await a task. CPU time of this thread, pinned
- * to one CPU, under SCHED_RR where that is allowed. */
+/* switch.c - what it costs to yield, and to create and await a task. CPU time of this thread,
+ * pinned to one CPU, under SCHED_RR where that is allowed. */
 #include <errno.h>
 #include <math.h>
 #include <rondo.h>

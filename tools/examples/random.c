@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* random.c - the random module; with a seed, Python's numbers bit for bit: `example_random 42` prints
- * what this does after random.seed(42).
+/* random.c - the random module; with a seed, Python's numbers bit for bit: `example_random 42`
+ * prints what this does after random.seed(42).
  *
  *     print(f"{random.random():.16f}")
  *     print(random.randint(1, 6))
