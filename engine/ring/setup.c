@@ -10,6 +10,7 @@
 
 #include "ring/probe.h"
 #include "ring/ring.h"
+#include "switch/sanitizer.h"
 
 /* From best to floor. Each level is what the kernels named can do. */
 static const struct {
@@ -140,6 +141,8 @@ static void fill_sq_array(struct ring *r)
 	sq->sqe_head = sq->sqe_tail = *sq->khead;
 }
 
+char rondo__san_rings;			/* an address for san_ring_mapped() */
+
 int rondo__ring_open(struct ring *r, const struct kernel *kernel, const struct ring_options *o,
 		     void (*complete)(void *, const struct io_uring_cqe *), void *owner)
 {
@@ -149,6 +152,7 @@ int rondo__ring_open(struct ring *r, const struct kernel *kernel, const struct r
 	ret = setup(r, o);
 	if (ret < 0)
 		return ret;
+	san_ring_mapped();
 	/* The task that enables the ring becomes its single issuer. */
 	ret = kernel->register_(kernel, (unsigned)r->uring.ring_fd, IORING_REGISTER_ENABLE_RINGS,
 				NULL, 0);
@@ -174,5 +178,6 @@ void rondo__ring_close(struct ring *r)
 		r->kernel->register_(r->kernel, (unsigned)r->uring.ring_fd,
 				     IORING_UNREGISTER_RING_FDS, &update, 1);
 	}
+	san_ring_unmapping();
 	r->kernel->close(r->kernel, &r->uring);
 }

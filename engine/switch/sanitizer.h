@@ -259,6 +259,25 @@ static inline void san_trespass_end(void)
 #endif
 }
 
+/* liburing maps and unmaps rings by bare system calls, which TSan does not see: for it, a ring at the
+ * address of one that another thread has closed is the same memory, still in use. The kernel orders
+ * an unmapping before the next mapping. */
+extern char rondo__san_rings;
+
+static inline void san_ring_mapped(void)
+{
+#if SAN_THREAD
+	__tsan_acquire(&rondo__san_rings);
+#endif
+}
+
+static inline void san_ring_unmapping(void)
+{
+#if SAN_THREAD
+	__tsan_release(&rondo__san_rings);
+#endif
+}
+
 /* Valgrind does not see what the kernel writes: it must be told that the bytes are defined now. */
 static inline void san_kernel_wrote(const void *p, size_t size)
 {
