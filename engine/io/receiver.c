@@ -5,15 +5,16 @@
  *     ^                       |  ^                                                                |
  *     +--- CQE without F_MORE-+  +----------------------------------------------------------------+
  *
- * V1  Whoever asks takes from the queue first, then hears how receiving ended (0, or an error), and only
- *     then arms again. So nothing is lost by an end, whatever it was: ENOBUFS, a full CQ, a pause.
- * V2  Asking is a pure wait: the kernel never sees the asking task's memory, so cancelling the task ends
- *     only the wait.
- * V3  A buffer goes back to the kernel when the loan ends. With more than HELD_MAX buffers unread and
- *     nobody asking, receiving is paused: one slow reader must not hold what all share.
- * V4  When all shared buffers are in use, and on kernels without them, one receive at a time fills a
- *     buffer of the receiver's own. Waiting for a shared one instead could be for ever: its holder may
- *     be waiting for us. */
+ * V1  Whoever asks takes from the queue first, then hears how receiving ended (0, or an error), and
+ *     only then arms again. So nothing is lost by an end, whatever it was: ENOBUFS (KN-36), a full
+ *     CQ (KN-8), a pause.
+ * V2  Asking is a pure wait: the kernel never sees the asking task's memory, so cancelling the task
+ *     ends only the wait.
+ * V3  A buffer goes back to the kernel when the loan ends. With more than HELD_MAX buffers unread
+ *     and nobody asking, receiving is paused: one slow reader must not hold what all share.
+ * V4  When all shared buffers are in use, and on kernels without them, one receive at a time fills
+ *     a buffer of the receiver's own. Waiting for a shared one instead could be for ever: its
+ *     holder may be waiting for us. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,14 +26,14 @@
 
 enum {
 	HELD_MAX = 8,
-	OWN = UINT16_MAX,		/* number of the receiver's own buffer; shared ones are below */
+	OWN = UINT16_MAX,		/* the receiver's own buffer; shared ones are below */
 	NONE = OWN - 1,
 };
 
 enum request { MULTISHOT, ONE_SHOT, POLL };
 
 struct receiver {
-	struct op op;			/* its wait is that of the task that asks: one line of cache less */
+	struct op op;			/* whose wait is that of the task that asks */
 	struct loop *loop;
 	char *own;			/* allocated when first needed */
 	uint32_t n_own;			/* bytes in it */
@@ -127,7 +128,9 @@ static bool leave_pending(struct wait *w)
 
 static void ask_describe(const struct wait *w, char *buf, size_t size)
 {
-	snprintf(buf, size, "bytes on descriptor %d", container_of(w, struct receiver, op.wait)->fd);
+	const struct receiver *r = container_of(w, struct receiver, op.wait);
+
+	snprintf(buf, size, "bytes on descriptor %d", r->fd);
 }
 
 static const struct wait_class ask_class = {
@@ -137,8 +140,8 @@ static const struct wait_class end_class = {
 	.name = "receiver", .cancel = leave_pending, .describe = ask_describe,
 };
 
-/* Park until a CQE has come. While nobody asks, an armed receive wakes nobody, and the deadlock detector
- * must not count on it. */
+/* Park until a CQE has come. While nobody asks, an armed receive wakes nobody, and the deadlock
+ * detector must not count on it. */
 static void ask(struct receiver *r, struct rondo_task *self, const struct wait_class *class)
 {
 	r->op.wait = (struct wait){ .class = class, .task = self };
@@ -271,7 +274,8 @@ static int arm(struct receiver *r)
 	return likely(can_share(r)) ? arm_multishot(r) : arm_one_shot(r);
 }
 
-/* Tell the end once; who asks again asks the kernel again, which knows best what is true by then. */
+/* Tell the end once; who asks again asks the kernel again, which knows best what is true by then.
+ *  */
 static int take_end(struct receiver *r)
 {
 	r->has_end = false;
@@ -382,6 +386,7 @@ void rondo_receiver_end(struct rondo_receiver *receiver)
 	if (!r->loop)
 		return;
 	self = rondo__self();
+	BUG_ON(r->loop != self->loop);
 	r->ended = true;
 	wake(r);
 	while (r->asked)		/* who waits in it sees that, and goes */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* socket.c - make sockets, connect them, accept, and the calls that never block.
  *
- * socket, bind, listen, shutdown and the options are plain system calls, although the ring has ops for
- * them: none can block, a call costs less than a round through the loop, and SHUTDOWN in the ring
- * wakes a worker thread (KN-24). */
+ * socket, bind, listen, shutdown and the options are plain system calls, although the ring has ops
+ * for them: none can block, a call costs less than a round through the loop, and SHUTDOWN in the
+ * ring wakes a worker thread (KN-24). */
 #include "rondo/socket.h"
 
 #include <arpa/inet.h>
@@ -32,9 +32,10 @@ int rondo_socket(int domain, int type, int protocol)
 
 int rondo_socketpair(int domain, int type, int protocol, int fds[2])
 {
-	int pair[2];	/* the kernel writes it even if it then fails */
-	int ret = (int)kernel_call4(seam(), SYS_socketpair, domain, type | SOCK_CLOEXEC, protocol, pair);
+	int pair[2], ret;	/* the kernel writes pair even if it then fails */
 
+	type |= SOCK_CLOEXEC;
+	ret = (int)kernel_call4(seam(), SYS_socketpair, domain, type, protocol, pair);
 	if (ret == 0)
 		memcpy(fds, pair, sizeof(pair));
 	return ret;
@@ -99,7 +100,8 @@ int rondo_accept(int fd, struct sockaddr *addr, socklen_t *addrlen)
 	return ret;
 }
 
-/* Before 6.0 or so a connect on an O_NONBLOCK socket completes at once with -EINPROGRESS (KN-20). */
+/* Before 6.0 or so a connect on an O_NONBLOCK socket completes at once with -EINPROGRESS (KN-20).
+ *  */
 static int connect_rest(int fd)
 {
 	int error, ret = io_wait_ready(fd, POLLOUT);
@@ -126,9 +128,9 @@ static int connect_now(int fd, const struct sockaddr *addr, socklen_t addrlen)
 	return ret;
 }
 
-/* AF_UNIX connects at once, or not while the listener's backlog is full. The kernel tells nobody when it
- * has room again, so in the ring the connect would spin through its retries, unseen by a cancel, and
- * then hold a worker thread. */
+/* AF_UNIX connects at once, or not while the listener's backlog is full. The kernel tells nobody
+ * when it has room again, so in the ring the connect would spin through its retries, unseen by a
+ * cancel, and then hold a worker thread. */
 static int connect_unix(int fd, const struct sockaddr *addr, socklen_t addrlen)
 {
 	int ret = io_checkpoint();
@@ -205,7 +207,8 @@ static int set_flag(int fd, int level, int name, int on)
 	return rondo_setsockopt(fd, level, name, &on, sizeof(on));
 }
 
-/* Nothing is in flight on a socket that nobody has seen yet, so the plain call closes it at once. */
+/* Nothing is in flight on a socket that nobody has seen yet, so the plain call closes it at once.
+ *  */
 static int give_up(int fd, int error)
 {
 	(void)kernel_call2(seam(), SYS_close, fd, 0);
@@ -226,7 +229,8 @@ static int prepare_listener(int fd, const union address *a, bool both,
 	return ret;
 }
 
-static int listen_on(const char *host, uint16_t port, bool both, const struct rondo_listen_options *o)
+static int listen_on(const char *host, uint16_t port, bool both,
+		     const struct rondo_listen_options *o)
 {
 	union address a;
 	int fd, ret, size = parse(host, port, &a);
@@ -253,9 +257,10 @@ int rondo_listen_tcp(const char *host, uint16_t port, const struct rondo_listen_
 	if (host)
 		return listen_on(host, port, false, o);
 	ret = listen_on("::", port, true, o);
-	/* A kernel or a machine without IPv6. */
-	return ret == -EAFNOSUPPORT || ret == -EADDRNOTAVAIL ? listen_on("0.0.0.0", port, false, o) :
-							       ret;
+	/* Without IPv6, in the kernel or on the machine: */
+	if (ret == -EAFNOSUPPORT || ret == -EADDRNOTAVAIL)
+		ret = listen_on("0.0.0.0", port, false, o);
+	return ret;
 }
 
 int rondo_connect_tcp(const char *host, uint16_t port)

@@ -3,9 +3,9 @@
  *
  *   ours --rondo__bufring_give--> the kernel's --a CQE with F_BUFFER, bufring_take--> ours
  *
- * A waiting receive holds no buffer, so a thousand idle connections share a few. The kernel takes them
- * in the order they were given, so all of them pass through the cache: hence few (measured: 8192 of
- * them cost 4-8 % of an echo server), and more only when they were all in use at once. */
+ * A waiting receive holds no buffer, so a thousand idle connections share a few. The kernel takes
+ * them in the order they were given, so all of them pass through the cache: hence few (measured:
+ * 8192 of them cost 4-8 % of an echo server), and more only when they were all in use at once. */
 #ifndef RONDO_RING_BUFRING_H
 #define RONDO_RING_BUFRING_H
 
@@ -14,8 +14,7 @@
 enum {
 	BUFRING_GROUP = 0,		/* sqe->buf_group */
 	BUFRING_BUFFER_BYTES = 4096,
-	BUFRING_STRIDE_BYTES = 4096 + 64,	/* a page each would put all first lines in one set of the
-						 * cache: 1-2 % of an echo server with 500 connections */
+	BUFRING_STRIDE_BYTES = 4096 + 64,	/* first lines in one set of the cache cost 1-2 % */
 	BUFRING_BUFFERS = 256,		/* at first */
 	BUFRING_BUFFERS_MAX = 1024,	/* entries of the ring, a power of two */
 };
@@ -36,7 +35,8 @@ struct bufring {
 	bool proven;			/* a multishot receive has filled one */
 };
 
-/* Register the ring and give it its first buffers. -EINVAL: the kernel has no buffer rings (5.19). */
+/* Register the ring and give it its first buffers. -EINVAL: the kernel has no buffer rings (5.19).
+ *  */
 int rondo__bufring_open(struct bufring *b, struct ring *r);
 /* No receive may be in flight. */
 void rondo__bufring_close(struct bufring *b, struct ring *r);

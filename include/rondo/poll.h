@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* poll.h - readiness, for descriptors that foreign code reads and writes, and foreign event loops. */
+/* poll.h - readiness, for descriptors that foreign code reads and writes, and foreign event loops.
+ *  */
 #ifndef RONDO_POLL_H
 #define RONDO_POLL_H
 
@@ -10,8 +11,8 @@
 
 RONDO_BEGIN_DECLS
 
-/* Wait until one of the events of poll(2) holds: POLLIN, POLLOUT and their like. POLLERR and POLLHUP
- * are always waited for.
+/* Wait until one of the events of poll(2) holds: POLLIN, POLLOUT and their like. POLLERR and
+ * POLLHUP are always waited for.
  *
  * Awaits:  yes.
  * Cancel:  -ECANCELED.

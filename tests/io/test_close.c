@@ -195,6 +195,41 @@ static void test_a_thousand_readers_are_told(void **state)
 	run_passes(closes_under_many);
 }
 
+/* The same while the reads complete by themselves: what submitting makes room for is reaped in the
+ * middle of closing, which then looks at a list that has changed. */
+static int closes_under_many_that_complete(void *arg)
+{
+	static struct user users[MANY];
+	static rondo_task *tasks[MANY];
+	static const char bytes[MANY];
+	int p[2], n_read = 0;
+
+	(void)arg;
+	CHECK_EQUAL(pipe2(p, O_CLOEXEC), 0);
+	for (int i = 0; i < MANY; i++) {
+		users[i] = (struct user){ .fd = p[0] };
+		tasks[i] = rondo_create_task(read_one, &users[i]);
+		CHECK(tasks[i]);
+	}
+	CHECK_EQUAL(turns(MATRIX_TURNS), 0);
+	CHECK_EQUAL(write(p[1], bytes, sizeof(bytes)), sizeof(bytes));
+	CHECK_EQUAL(rondo_close(p[0]), 0);
+	for (int i = 0; i < MANY; i++) {
+		CHECK_EQUAL(rondo_await(tasks[i]), 0);
+		CHECK(users[i].ret == 1 || users[i].ret == -EBADF);
+		n_read += users[i].ret == 1;
+	}
+	CHECK(n_read > 0);
+	close(p[1]);
+	return 0;
+}
+
+static void test_a_thousand_readers_finish_while_it_is_closed(void **state)
+{
+	(void)state;
+	run_passes(closes_under_many_that_complete);
+}
+
 static int closes_after_data_came(void *arg)
 {
 	struct user u;
@@ -416,6 +451,7 @@ int main(void)
 		cmocka_unit_test(test_a_writer_is_told_and_the_reader_sees_the_end),
 		cmocka_unit_test(test_the_peer_of_a_socket_sees_the_end),
 		cmocka_unit_test(test_a_thousand_readers_are_told),
+		cmocka_unit_test(test_a_thousand_readers_finish_while_it_is_closed),
 		cmocka_unit_test(test_what_was_read_before_the_close_is_delivered),
 		cmocka_unit_test(test_a_cancel_before_a_close_waits_for_the_next_await),
 		cmocka_unit_test(test_a_cancel_does_not_stop_a_close_that_waits),

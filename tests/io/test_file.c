@@ -301,7 +301,7 @@ static void becomes_error(struct io_uring_sqe *sqe, int error)
 
 static void first_read_is_interrupted(struct io_uring_sqe *sqe)
 {
-	if (sqe->opcode == IORING_OP_READ && !n_twisted)
+	if (sqe->opcode == IORING_OP_READ && sqe->fd == p[0] && !n_twisted)
 		becomes_error(sqe, -EINTR);
 }
 

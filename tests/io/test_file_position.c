@@ -198,6 +198,39 @@ static void test_the_position_ends_at_the_end(void **state)
 
 /* --- giving back ----------------------------------------------------------------------------- */
 
+static int read_nowhere(void *arg)
+{
+	struct part *p = arg;
+
+	p->ret = rondo_read(p->fd, (void *)8, sizeof(p->bytes));
+	return 0;
+}
+
+/* The first fails when the second has its part already: going back would give that part again. */
+static int fails_before_another(void *arg)
+{
+	struct part a = { .ret = -1 }, b = { .ret = -1 };
+	rondo_task *first, *second;
+
+	(void)arg;
+	a.fd = b.fd = rondo_open("ten", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	CHECK_EQUAL(rondo_pwrite(a.fd, "abcdefghij", 10, 0), 10);
+	first = rondo_create_task(read_nowhere, &a);
+	second = rondo_create_task(read_part, &b);
+	CHECK_EQUAL(rondo_await(first), 0);
+	CHECK_EQUAL(rondo_await(second), 0);
+	CHECK_EQUAL(a.ret, -EFAULT);
+	CHECK(b.ret == 4 && memcmp(b.bytes, "efgh", 4) == 0);
+	CHECK_EQUAL(position(a.fd), 8);
+	return rondo_close(a.fd);
+}
+
+static void test_nothing_is_given_back_that_another_has_passed(void **state)
+{
+	(void)state;
+	run_passes(fails_before_another);
+}
+
 static int is_refused(void *arg)
 {
 	struct iovec bad = { (void *)8, 4 };
@@ -247,10 +280,15 @@ static int meets_the_last_position(void *arg)
 	CHECK_EQUAL(position(fd), last - 3);
 	CHECK_EQUAL(rondo_read(fd, buf, 100), 0);
 	CHECK_EQUAL(position(fd), last - 3);
+	CHECK_EQUAL(lseek(fd, last - 10, SEEK_SET), last - 10);
+	CHECK_EQUAL(rondo_write(fd, buf, 100), 10);
+	CHECK_EQUAL(position(fd), last);
+	CHECK_EQUAL(rondo_write(fd, buf, 100), -EFBIG);
+	CHECK_EQUAL(position(fd), last);
 	return rondo_close(fd);
 }
 
-static void test_reading_at_the_last_position_there_is(void **state)
+static void test_the_last_position_there_is(void **state)
 {
 	(void)state;
 	run_passes(meets_the_last_position);
@@ -343,8 +381,9 @@ int main(void)
 		cmocka_unit_test(test_the_position_moves_with_o_direct),
 		cmocka_unit_test(test_tasks_that_share_a_position_get_a_part_each),
 		cmocka_unit_test(test_the_position_ends_at_the_end),
+		cmocka_unit_test(test_nothing_is_given_back_that_another_has_passed),
 		cmocka_unit_test(test_an_error_or_a_cancel_leaves_the_position),
-		cmocka_unit_test(test_reading_at_the_last_position_there_is),
+		cmocka_unit_test(test_the_last_position_there_is),
 		cmocka_unit_test(test_devices_without_a_position_are_read),
 		cmocka_unit_test(test_an_eventfd_is_read_while_it_is_written),
 		cmocka_unit_test(test_files_of_proc_are_read_in_pieces),

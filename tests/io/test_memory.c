@@ -14,6 +14,7 @@
 
 #include "ring/compat.h"
 #include "rondo/memory.h"
+#include "switch/sanitizer.h"
 
 enum { PAGE = 4096 };
 
@@ -35,14 +36,18 @@ static int has_futex(void *arg)
 	return ring_has_op(&rondo__loop->ring, RONDO_OP_FUTEX_WAIT);
 }
 
-/* A skip with its reason, in tests that need the operations. */
-#define NEED_FUTEX()                                                                               \
+/* Skip the test, with its reason. */
+#define SKIP_IF(condition, why)                                                                    \
 	do {                                                                                       \
-		if (rondo_run(has_futex, NULL) != 1) {                                             \
-			print_message("skipped: this kernel has no IORING_OP_FUTEX_WAIT\n");      \
+		if (condition) {                                                                   \
+			print_message("skipped: %s\n", why);                                      \
 			skip();                                                                    \
 		}                                                                                  \
 	} while (0)
+#define NEED_FUTEX()                                                                               \
+	SKIP_IF(rondo_run(has_futex, NULL) != 1, "this kernel has no IORING_OP_FUTEX_WAIT")
+/* Valgrind runs one thread at a time and does not know that io_uring_enter may block. */
+#define NEED_THREADS() SKIP_IF(RUNNING_ON_VALGRIND, "valgrind stops all threads while a loop sleeps")
 
 static int start_wait(void *ctx)
 {
@@ -129,6 +134,7 @@ static void test_a_thread_wakes_tasks(void **state)
 
 	(void)state;
 	NEED_FUTEX();
+	NEED_THREADS();
 	atomic_store(&word, 0);
 	assert_int_equal(sem_init(&go, 0, 0), 0);
 	assert_int_equal(pthread_create(&thread, NULL, set_and_wake, NULL), 0);
@@ -170,6 +176,7 @@ static void test_a_task_wakes_a_thread(void **state)
 
 	(void)state;
 	NEED_FUTEX();
+	NEED_THREADS();
 	atomic_store(&word, 0);
 	assert_int_equal(pthread_create(&thread, NULL, wait_in_thread, NULL), 0);
 	ret = rondo_run(wakes_a_thread, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_poll.c - readiness of descriptors that others use, and epoll loops inside this one. Goal: the
- * matrix for both verbs, with the ring's own operation and without it; no event of a foreign loop is
- * lost. Method: pipes, and a kernel that denies having EPOLL_WAIT. */
+/* test_poll.c - readiness of descriptors that others use, and epoll loops inside this one. Goal:
+ * the matrix for both verbs, with the ring's own operation and without it; no event of a foreign
+ * loop is lost. Method: pipes, and a kernel that denies having EPOLL_WAIT. */
 #include "net.h"
 
 #include "rondo/file.h"
@@ -147,6 +147,8 @@ static int epoll_results(void *arg)
 	CHECK(rondo_epoll_wait(p[1], e, 1) < 0);	/* EINVAL, or EOPNOTSUPP by the ring */
 	CHECK_EQUAL(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, p[1], e), 0);
 	CHECK_EQUAL(pipe_finish(NULL), 0);
+	rondo_cancel(rondo_current_task());
+	CHECK_EQUAL(rondo_epoll_wait(epoll_fd, e, 2), -ECANCELED);	/* though there are some */
 	CHECK_EQUAL(rondo_epoll_wait(epoll_fd, e, 1), 1);	/* no more than there is room for */
 	CHECK_EQUAL(rondo_epoll_wait(epoll_fd, e, 2), 2);
 	CHECK_EQUAL(e[0].data.u32 + e[1].data.u32, 15);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_receiver_crowd.c - many receivers share few buffers, and none harms another. Goal: a slow reader
- * is paused, a shortage is back-pressure and never an error, a deadlock or a lost byte, and at the end
- * every buffer is back. Method: tiny buffer rings, floods, tasks that sit on their loans, and 500
- * connections that check every byte they get back. */
+/* test_receiver_crowd.c - many receivers share few buffers, and none harms another. Goal: a slow
+ * reader is paused, a shortage is back-pressure and never an error, a deadlock or a lost byte, and
+ * at the end every buffer is back. Method: tiny buffer rings, floods, tasks that sit on their
+ * loans, and 500 connections that check every byte they get back. */
 #include "net.h"
 
 #include <sys/resource.h>

@@ -120,8 +120,9 @@ static void test_buffers_go_round_for_ever(void **state)
 
 static int refuse(const struct kernel *k, unsigned fd, unsigned opcode, const void *arg, unsigned n)
 {
-	return opcode == IORING_REGISTER_PBUF_RING ? -ENOMEM :
-						     rondo__kernel_linux.register_(k, fd, opcode, arg, n);
+	if (opcode == IORING_REGISTER_PBUF_RING)
+		return -ENOMEM;
+	return rondo__kernel_linux.register_(k, fd, opcode, arg, n);
 }
 
 static void test_a_kernel_that_refuses_leaves_nothing_behind(void **state)
