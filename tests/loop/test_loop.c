@@ -5,30 +5,6 @@
  * table: p01, p02, ...); the loop's own counters are looked at from inside. */
 #include "support/step.h"
 
-#include <liburing.h>
-#include <string.h>
-
-#include "loop/op.h"
-#include "loop/timer.h"
-
-/* One op on a descriptor, as the io layer would write it. */
-static int read_op(int fd, void *buf, unsigned len)
-{
-	struct op op;
-	struct io_uring_sqe *sqe = rondo__op_begin(&op);
-
-	io_uring_prep_read(sqe, fd, buf, len, 0);
-	return rondo__op_await(&op);
-}
-
-static int nop_op(void)
-{
-	struct op op;
-
-	io_uring_prep_nop(rondo__op_begin(&op));
-	return rondo__op_await(&op);
-}
-
 /* --- order --------------------------------------------------------------------------------------- */
 
 static int yields_twice(void *arg)

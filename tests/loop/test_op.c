@@ -4,24 +4,16 @@
  * by entering the kernel by hand, so that a CQE is posted but not yet reaped. */
 #include "support/step.h"
 
-#include <liburing.h>
-
-#include "loop/op.h"
-
-static int read_op(int fd, void *buf, unsigned len)
-{
-	struct op op;
-
-	io_uring_prep_read(rondo__op_begin(&op), fd, buf, len, 0);
-	return rondo__op_await(&op);
-}
-
 static int read_op_masked(int fd, void *buf, unsigned len)
 {
 	struct op op;
 
 	io_uring_prep_read(rondo__op_begin(&op), fd, buf, len, 0);
-	return rondo__op_await_masked(&op);
+	int ret = rondo__op_await_masked(&op);
+
+	if (ret > 0)
+		san_kernel_wrote(buf, (size_t)ret);
+	return ret;
 }
 
 static int read_op_in_worker(int fd, void *buf, unsigned len)
@@ -31,7 +23,7 @@ static int read_op_in_worker(int fd, void *buf, unsigned len)
 
 	io_uring_prep_read(sqe, fd, buf, len, 0);
 	sqe->flags |= IOSQE_ASYNC;
-	return rondo__op_await(&op);
+	return step_finish_read(&op, buf);
 }
 
 /* Have the kernel post the CQEs it has, without submitting or reaping anything. */

@@ -9,7 +9,6 @@
 #include <stdatomic.h>
 #include <sys/syscall.h>
 
-#include "loop/op.h"
 #include "loop/remote.h"
 
 static const struct wait_class held_class = { .name = "test", .cancel = wait_cancel_now };
@@ -411,11 +410,9 @@ static int enter_without_submitting(const struct kernel *kernel, unsigned fd, un
 
 static int reads_forever(void *arg)
 {
-	struct op op;
 	char c;
 
-	io_uring_prep_read(rondo__op_begin(&op), *(int *)arg, &c, 1, 0);
-	return rondo__op_await(&op);
+	return read_op(*(int *)arg, &c, 1);
 }
 
 static int reluctant_main(void *arg)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Run a build's tests under another program: valgrind, or setpriv as an ordinary user.
 
-    run_under.py BUILD [--layers a,b | --without a,b] [--move FROM=TO]... [--cwd DIR] [--timeout S] -- LAUNCHER...
+    run_under.py BUILD [--only REGEX] [--except REGEX] [--timeout S] [--cwd DIR]
+                 [--move FROM=TO]... -- LAUNCHER...
 
 ctest knows the tests; it has no way to put a launcher before them without building them again.
 Each result is one line in ctest's own form, so that tests/run.sh counts both alike. --move rewrites
@@ -11,6 +12,7 @@ paths for a copy of the tree, when the launcher's user may not read the original
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,8 +22,8 @@ import time
 def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("build")
-    parser.add_argument("--layers", type=lambda names: names.split(","))
-    parser.add_argument("--without", type=lambda names: names.split(","), default=[])
+    parser.add_argument("--only", type=re.compile, default="")
+    parser.add_argument("--except", type=re.compile, default="^$", dest="left_out")
     parser.add_argument("--move", action="append", default=[])
     parser.add_argument("--cwd")
     parser.add_argument("--timeout", type=float, default=60)
@@ -33,13 +35,14 @@ def property_of(test, name, default):
     return next((p["value"] for p in test.get("properties", []) if p["name"] == name), default)
 
 
-def tests_of(build, layers, without):
+def tests_of(options):
     """The test programs; hygiene and install are about the tree, not about what was built."""
-    listing = subprocess.run(["ctest", "--test-dir", build, "--show-only=json-v1"],
+    listing = subprocess.run(["ctest", "--test-dir", options.build, "--show-only=json-v1"],
                              check=True, capture_output=True, text=True).stdout
     for test in json.loads(listing)["tests"]:
-        label = property_of(test, "LABELS", [""])[0]
-        if label not in ("hygiene", "install", *without) and (not layers or label in layers):
+        name, labels = test["name"], property_of(test, "LABELS", [])
+        wanted = re.search(options.only, name) and not re.search(options.left_out, name)
+        if wanted and not {"hygiene", "install"}.intersection(labels):
             yield test
 
 
@@ -66,7 +69,7 @@ def main():
             text = text.replace(source, target)
         return text
 
-    tests = list(tests_of(options.build, options.layers, options.without))
+    tests = list(tests_of(options))
     bad = not tests
     for number, test in enumerate(tests, 1):
         environment = dict(os.environ)

@@ -13,7 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
+#include <liburing.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/resource.h>
@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "loop/loop.h"
+#include "loop/op.h"
 #include "ring/kernel.h"
 #include "rondo/task.h"
 #include "rondo/time.h"
@@ -82,6 +83,32 @@ static inline unsigned n_descriptors(void)
 	if (d)
 		closedir(d);
 	return n;
+}
+
+/* One op each, as the io layer would write it. */
+static inline int step_finish_read(struct op *op, void *buf)
+{
+	int ret = rondo__op_await(op);
+
+	if (ret > 0)
+		san_kernel_wrote(buf, (size_t)ret);
+	return ret;
+}
+
+static inline int read_op(int fd, void *buf, unsigned len)
+{
+	struct op op;
+
+	io_uring_prep_read(rondo__op_begin(&op), fd, buf, len, 0);
+	return step_finish_read(&op, buf);
+}
+
+static inline int nop_op(void)
+{
+	struct op op;
+
+	io_uring_prep_nop(rondo__op_begin(&op));
+	return rondo__op_await(&op);
 }
 
 /* --- the stepping kernel --------------------------------------------------------------------- */

@@ -56,6 +56,7 @@ __asm__(".text\n"
 	"	ret\n"
 	".size switch_marked, .-switch_marked\n");
 #endif
+
 /* Load `marks` into every callee-saved register, call f(from, to), and store what is in them
  * afterwards into `seen`. */
 void switch_marked(struct context *from, struct context *to, const uint64_t *marks, uint64_t *seen,

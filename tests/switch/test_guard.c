@@ -2,7 +2,7 @@
 /* test_guard.c - goal: a guard that a stack claims is there, however it was made, and is cheap.
  * Method: a system call that reads the page, /proc/self/maps, and a child that dies for the
  * real thing. */
-#include "switch/stacks.h"
+#include "stacks.h"
 
 static enum stack_guard forced_guard;
 static size_t depth_bytes;	/* how far below the lowest usable byte the child writes */

@@ -193,7 +193,7 @@ static void test_an_overflow_names_its_task_and_kills(void **state)
 	assert_reported("rondo: stack overflow in task 'client-7' (stack 64 KiB) at 0x");
 }
 
-static const char long_name[] = "a name longer than the sixty-three bytes that it has room for here";
+static const char long_name[] = "a name longer than the sixty-three bytes that it has room for";
 
 static void overflow_a_small_stack(void)
 {

@@ -2,7 +2,7 @@
 /* test_stack.c - goal: stacks are reused, sized, coloured and measured as stack.h says, at the
  * price it says. Method: ask the kernel, not the pool: /proc/self/maps for mappings, mincore()
  * for memory. */
-#include "switch/stacks.h"
+#include "stacks.h"
 
 #include "switch/switch.h"
 

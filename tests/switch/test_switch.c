@@ -4,6 +4,7 @@
  * lives, and unwinding ends where a context began. Method: contexts on plain mapped memory; an
  * assembly helper fills every callee-saved register with marks before a switch and reads them
  * back after it. Runs on every architecture rondo switches on. */
+#include "marks.h"
 #include "support/check.h"
 
 #include <fenv.h>
@@ -15,7 +16,6 @@
 #include <unistd.h>
 #include <unwind.h>
 
-#include "switch/marks.h"
 #include "switch/switch.h"
 
 enum { STACK_BYTES = 128 << 10 };

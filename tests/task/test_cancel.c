@@ -5,18 +5,6 @@
  * of a hundred thousand awaits, circles, and resources that a cancel must not lose. */
 #include "support/step.h"
 
-#include <liburing.h>
-
-#include "loop/op.h"
-
-static int read_op(int fd, void *buf, unsigned len)
-{
-	struct op op;
-
-	io_uring_prep_read(rondo__op_begin(&op), fd, buf, len, 0);
-	return rondo__op_await(&op);
-}
-
 static void let_kernel_complete(void)
 {
 	struct ring *r = &rondo__loop->ring;

@@ -5,10 +5,6 @@
  * end if it hung. */
 #include "support/step.h"
 
-#include <liburing.h>
-
-#include "loop/op.h"
-
 static char reports[2048];
 
 static void collect(const struct rondo_report *r, void *arg)
@@ -299,11 +295,9 @@ static void test_a_task_left_behind_that_ignores_its_cancellation_does_not_hang_
 
 static int reads_forever(void *arg)
 {
-	struct op op;
 	char c;
 
-	io_uring_prep_read(rondo__op_begin(&op), *(int *)arg, &c, 1, 0);
-	return rondo__op_await(&op);
+	return read_op(*(int *)arg, &c, 1);
 }
 
 static int with_op_main(void *arg)

@@ -5,10 +5,7 @@
  * modes, where it does not. */
 #include "support/step.h"
 
-#include <liburing.h>
 #include <math.h>
-
-#include "loop/op.h"
 
 #define FOR_EACH_MODE(o)                                                                           \
 	for (struct rondo_options o = { .timers = 0 }; o.timers <= RONDO_TIMERS_SQE; o.timers++)
@@ -437,14 +434,6 @@ static void test_a_limit_cancels_the_task_that_is_awaited(void **state)
 		assert_run_on(&rondo__kernel_linux, &o, through_await_main, NULL, 0);
 		assert_log("inner-125 inner0");
 	}
-}
-
-static int read_op(int fd, void *buf, unsigned len)
-{
-	struct op op;
-
-	io_uring_prep_read(rondo__op_begin(&op), fd, buf, len, 0);
-	return rondo__op_await(&op);
 }
 
 static int op_main(void *arg)
