@@ -17,7 +17,7 @@
 #include "cli.h"
 
 enum {
-	BLOCK_SIZE = 512 << 10,		/* buffered writes go through worker threads: few, large ones */
+	BLOCK_SIZE = 512 << 10,		/* buffered writes cost a worker thread: few, large ones */
 	N_COPIERS = 4,			/* blocks in flight */
 	BAR_WIDTH = 32,
 };
@@ -28,7 +28,7 @@ struct copy {
 	int in, out;
 	uint64_t size;			/* of src when it was opened */
 	uint64_t next;			/* offset of the next block to copy */
-	uint64_t end;			/* what is copied: its size, or if that is 0 all there is (/proc) */
+	uint64_t end;			/* of the copy: size, or if that is 0 (/proc) unknown */
 	uint64_t n_copied;
 	mode_t mode;
 	const char *what;		/* the file that an error is about */
@@ -163,7 +163,8 @@ static int create_temporary(struct copy *c)
 	free(folder);
 	if (!c->temporary)
 		return failed(c, c->dst, -ENOMEM);
-	c->out = failed(c, c->dst, rondo_open(c->temporary, O_WRONLY | O_CREAT | O_EXCL, c->mode | 0200));
+	c->out = failed(c, c->dst,
+			rondo_open(c->temporary, O_WRONLY | O_CREAT | O_EXCL, c->mode | 0200));
 	if (c->out < 0)
 		return c->out;
 	/* Learn now that there is no room, not after copying half of it; not all file systems

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* echo.c - `rondo echo --port P [--workers N]`: send back what comes; one loop per worker, the kernel
- * deals connections out among them by SO_REUSEPORT. */
+/* echo.c - `rondo echo --port P [--workers N]`: send back what comes; one loop per worker, and the
+ * kernel deals connections out among them by SO_REUSEPORT. */
 #include "echo.h"
 
 #include <arpa/inet.h>
@@ -17,7 +17,7 @@
 
 enum { WORKERS_MAX = 1024 };
 
-static const double accept_pause_s = 0.1;	/* when out of descriptors: somebody has to hang up */
+static const double accept_pause_s = 0.1;	/* out of descriptors: somebody has to hang up */
 
 static void note_enters(uint64_t *n_enters)
 {

@@ -26,7 +26,7 @@ enum {
 struct command {
 	const char *arguments[12];	/* after the program's name; NULL ends them */
 	const char *program;		/* NULL: rondo */
-	int (*prepare)(void);		/* in the child, before the program; less than 0: it cannot */
+	int (*prepare)(void);		/* in the child, before the program; negative: it cannot */
 	const char *out_path;		/* standard output, instead of `out` */
 	int err_fd;			/* standard error, instead of `err`; 0: none */
 	pid_t pid;
@@ -36,7 +36,7 @@ struct command {
 };
 
 static char command_rondo[PATH_MAX];	/* the program under test */
-static char command_folder[PATH_MAX];	/* where the test program works; anyone may enter and read */
+static char command_folder[PATH_MAX];	/* where the test works; anyone may enter and read */
 static char command_copy[PATH_MAX + 8];	/* of rondo, there: a user may have no way to the build */
 
 /* --- the folder ------------------------------------------------------------------------------ */
@@ -199,7 +199,7 @@ static inline void command_run(struct command *c)
 		assert_int_equal((c)->status, expected);                                           \
 	} while (0)
 
-/* One line on standard error, in our form, about what is wrong; and the exit code that goes with it. */
+/* One line on standard error, in our form, about what is wrong; and its exit code. */
 static inline void assert_complains(const struct command *c, int status, const char *about)
 {
 	const char *end = strchr(c->err, '\n');

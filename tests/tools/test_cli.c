@@ -208,7 +208,8 @@ static void assert_needs_a_ring(const char *name, const char *a, const char *b)
 
 static void assert_commands_need_a_ring(int error)
 {
-	static const char *const benchmarks[] = { "switch", "spawn", "sleep", "timers", "echo", "read" };
+	static const char *const benchmarks[] = { "switch", "spawn", "sleep",
+						  "timers", "echo",  "read" };
 
 	deny_error = error;
 	assert_needs_a_ring("demo", NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_cp.c - goal: `rondo cp` makes true copies, replaces what was there at once, refuses in one line
- * what it cannot copy, and draws its bar only for people. Method: run it on files whose bytes are known
- * by their place, and compare. How it fails, and that it never tears, is in test_cp_faults.c. */
+/* test_cp.c - goal: `rondo cp` makes true copies, replaces what was there at once, refuses in one
+ * line what it cannot copy, and draws its bar only for people. Method: run it on files whose bytes
+ * are known by their place, and compare. That it never tears is in test_cp_faults.c. */
 #include "files.h"
 
 #include <sys/ioctl.h>
@@ -114,7 +114,8 @@ static size_t read_whole(const char *name, char *text, size_t size)
 /* /proc says 0 bytes whatever there is; kallsyms is several blocks long. */
 static void test_files_that_hide_their_size_are_copied(void **state)
 {
-	static const char *const names[] = { "/proc/version", "/proc/filesystems", "/proc/kallsyms" };
+	static const char *const names[] = { "/proc/version", "/proc/filesystems",
+					     "/proc/kallsyms" };
 	static char a[32 * MIB], b[32 * MIB];
 
 	(void)state;
@@ -322,7 +323,8 @@ static int open_terminal(int *tty)
 }
 
 /* What a copy shows on a terminal; the exit code goes to *c. */
-static void watch_copy(struct command *c, const char *from, const char *to, char *shown, size_t size)
+static void watch_copy(struct command *c, const char *from, const char *to, char *shown,
+		       size_t size)
 {
 	int tty, fd = open_terminal(&tty);
 
@@ -343,8 +345,8 @@ static void test_on_a_terminal_a_bar_is_drawn_to_its_end(void **state)
 
 	(void)state;
 	files_make("a", 8 * MIB, 1, 0644);
-	watch_copy(&c, "a", "a name so long that with a bar it would not fit into one line of 80", shown,
-		   sizeof(shown));
+	watch_copy(&c, "a", "a name so long that with a bar it would not fit into one line of 80",
+		   shown, sizeof(shown));
 	assert_succeeds(&c);
 	assert_string_equal(c.out, "");
 	assert_int_equal(shown[0], '\r');

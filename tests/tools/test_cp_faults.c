@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_cp_faults.c - goal: whatever happens to `rondo cp`, DST is the old file or the new one, never
- * part of either; and unless it was killed, no temporary file is left. Method: kill it at many moments
- * (by how far it has come, by time, and by strace before each of its io_uring_enter calls), interrupt it
- * there, let these calls fail, fill the disk, limit its files. */
+/* test_cp_faults.c - goal: whatever happens to `rondo cp`, DST is the old file or the new, never
+ * part of either; and unless it was killed, no temporary file is left. Method: kill it at many
+ * moments (by how far it has come, by time, and by strace before each of its io_uring_enter calls),
+ * interrupt it there, let these calls fail, fill the disk, limit its files. */
 #include "files.h"
 
 #include <sched.h>
@@ -119,7 +119,7 @@ static void test_killed_60_times_the_file_is_the_old_one_or_the_new(void **state
 			assert_int_equal(unlink(path), 0);
 		}
 	}
-	print_message("killed 60 times: the old file %d times, the new one %d; amid a copy %d times\n",
+	print_message("killed 60 times: the old file %d times, the new one %d; amid a copy %d\n",
 		      n_old, 60 - n_old, n_left);
 	assert_true(n_left > 0);
 }
@@ -184,7 +184,8 @@ static void copy_under_strace(struct command *c, const char *injection)
 static void need_strace(void)
 {
 	struct command c = { .program = "strace",
-			     .arguments = { "-o", "/dev/null", "-e", "inject=sync:error=EIO", "true" } };
+			     .arguments = { "-o", "/dev/null", "-e", "inject=sync:error=EIO",
+					    "true" } };
 
 	command_start(&c);
 	command_end(&c);
@@ -255,8 +256,8 @@ static void test_killed_before_each_enter_the_file_is_the_old_one_or_the_new(voi
 
 static int n_in_time, n_too_late;
 
-/* What it says is what is so. Its last calls are made when the loop is being closed, where ^C is not
- * held back any more. */
+/* What it says is what is so. Its last calls are made when the loop is being closed, where ^C is
+ * not held back any more. */
 static void check_interrupted(const struct command *c)
 {
 	assert_no_temporary(".");

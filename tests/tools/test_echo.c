@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_echo.c - goal: `rondo echo` gives every client its own bytes back, whatever other clients do,
- * and for an ordinary user too. Method: run it on a port the kernel chooses; the clients are plain
- * sockets under one poll(), each of which knows the bytes it must see again by their place. */
+/* test_echo.c - goal: `rondo echo` gives every client its own bytes back, whatever other clients
+ * do, and for an ordinary user too. Method: run it on a port the kernel chooses; the clients are
+ * plain sockets under one poll(), each of which knows the bytes it must see again. */
 #include "command.h"
 
 #include <arpa/inet.h>
@@ -11,7 +11,7 @@
 
 enum { MIB = 1 << 20, PATTERN_SIZE = 3 * MIB, N_CLIENTS = 200, N_MESSAGES = 5 };
 
-static unsigned char pattern[PATTERN_SIZE];	/* what clients send, each from a place of its own */
+static unsigned char pattern[PATTERN_SIZE];	/* what clients send, each another part of it */
 
 /* --- the server ------------------------------------------------------------------------------ */
 
@@ -233,7 +233,8 @@ static int count_listeners(unsigned port)
 		unsigned local, state;
 
 		while (f && fgets(line, sizeof(line), f))
-			if (sscanf(line, " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x", &local, &state) == 2)
+			if (sscanf(line, " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x", &local,
+				   &state) == 2)
 				n += local == port && state == 0x0a;
 		if (f)
 			fclose(f);

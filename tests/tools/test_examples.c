@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_examples.c - goal: each program of tools/examples/ prints what the Python it mirrors prints,
- * byte for byte, and `rondo demo` is all of them in order. Method: the text is written down here, and
- * where there is python3, the Python twins below python/ have the last word; a twin must contain the
- * Python that its example shows. Everything that sleeps is started at once by the group's setup. */
+ * byte for byte, and `rondo demo` is all of them in order. Method: the text is written down here,
+ * and where there is python3, the Python twins below python/ have the last word; a twin contains
+ * the Python that its example shows. What sleeps is started at once by the group's setup. */
 #include "command.h"
 
 #define HELLO "Hello, Async World!\nAsync function completed!\n"
@@ -101,7 +101,7 @@ static void read_text(const char *path, char *text, size_t size)
 	fclose(f);
 }
 
-/* Each line of Python in the example's first comment is a line of the twin, and they are in order. */
+/* Each line of Python in the example's first comment is one of the twin's, in the same order. */
 static void assert_shows(const char *example, const char *twin)
 {
 	static char c_text[8192], py_text[8192];
@@ -179,7 +179,7 @@ static void test_random_sleepers_stay_in_their_bounds_without_a_seed(void **stat
 	assert_string_equal(text, WOKE_UP);
 }
 
-/* All there is to come is overlap's line: each part did something, and the time was the longest's. */
+/* All that is left is overlap's line: each part did something, and the time was the longest's. */
 static void assert_overlapped(const char *text)
 {
 	int n_blocks, n_echoes, end = 0;
@@ -211,7 +211,7 @@ static void test_demo_is_all_programs_in_order(void **state)
 	assert_overlapped(text);
 }
 
-/* The parts are 1.0, 0.8 and 0.6 s long. It is the last test, so that nothing else runs beside it. */
+/* The parts are 1.0, 0.8 and 0.6 s long. The last test, so that nothing else runs beside it. */
 static void test_overlap_takes_as_long_as_its_longest_part(void **state)
 {
 	struct command c = { .program = path_of(build, "example_", "overlap", "") };
