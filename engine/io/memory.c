@@ -31,7 +31,7 @@ int rondo_futex_wait(const uint32_t *word, uint32_t expected)
 
 int rondo_futex_wake(const uint32_t *word, uint32_t n_waiters)
 {
-	if (n_waiters > INT32_MAX)	/* the kernel counts in an int, and takes less than 1 for 1 */
+	if (n_waiters > INT32_MAX)	/* the kernel counts in an int, and below 1 is 1 to it */
 		n_waiters = INT32_MAX;
 	return n_waiters ? futex(RONDO_OP_FUTEX_WAKE, word, n_waiters) : -EINVAL;
 }

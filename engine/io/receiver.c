@@ -274,8 +274,7 @@ static int arm(struct receiver *r)
 	return likely(can_share(r)) ? arm_multishot(r) : arm_one_shot(r);
 }
 
-/* Tell the end once; who asks again asks the kernel again, which knows best what is true by then.
- *  */
+/* Tell the end once; who asks again asks the kernel again, which knows what is true by then. */
 static int take_end(struct receiver *r)
 {
 	r->has_end = false;

@@ -100,8 +100,8 @@ int rondo_accept(int fd, struct sockaddr *addr, socklen_t *addrlen)
 	return ret;
 }
 
-/* Before 6.0 or so a connect on an O_NONBLOCK socket completes at once with -EINPROGRESS (KN-20).
- *  */
+/* Before 6.0 or so a connect on an O_NONBLOCK socket completes at once with -EINPROGRESS
+ * (KN-20). */
 static int connect_rest(int fd)
 {
 	int error, ret = io_wait_ready(fd, POLLOUT);
@@ -207,8 +207,8 @@ static int set_flag(int fd, int level, int name, int on)
 	return rondo_setsockopt(fd, level, name, &on, sizeof(on));
 }
 
-/* Nothing is in flight on a socket that nobody has seen yet, so the plain call closes it at once.
- *  */
+/* Nothing is in flight on a socket that nobody has seen yet, so the plain call closes it at
+ * once. */
 static int give_up(int fd, int error)
 {
 	(void)kernel_call2(seam(), SYS_close, fd, 0);

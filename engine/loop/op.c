@@ -164,10 +164,13 @@ static struct op *ops_on(const struct fd_table *t, int fd)
 	return t->n_ops && fd >= 0 ? first_on(t, *bucket_of(t, fd), fd) : NULL;
 }
 
+/* A closer that does not wait for the ops it ends; never written to. */
+static struct closing nobody;
+
 static bool is_closing(const struct fd_table *t, int fd)
 {
 	for (struct op *op = ops_on(t, fd); op; op = first_on(t, op->next, fd))
-		if (op->closing)
+		if (op->closing && op->closing != &nobody)
 			return true;
 	return false;
 }
@@ -181,7 +184,8 @@ static void end_ops(struct loop *l, int fd, struct closing *c)
 
 		if (!op->closing) {
 			op->closing = c;
-			c->n_ops++;
+			if (c != &nobody)
+				c->n_ops++;
 			rondo__op_cancel(l, op);
 		}
 		/* A full SQ makes us reap, and then the list is another one. */
@@ -192,27 +196,26 @@ static void end_ops(struct loop *l, int fd, struct closing *c)
 
 int rondo__op_close_fd(int fd)
 {
-	struct closing c = { .wait = { .class = &closing_class, .task = rondo__self() } };
+	struct closing c = {
+		.wait = { .class = &closing_class, .task = rondo__self() }, .n_ops = 1,
+	};
 	struct loop *l = c.wait.task->loop;
 
 	if (is_closing(&l->fds, fd))
 		return -EBADF;
-	/* Again, because a task whose op was ended may have begun another one before we ran. */
-	while (ops_on(&l->fds, fd)) {
-		c.n_ops = 1;
-		end_ops(l, fd, &c);
-		if (--c.n_ops)
-			rondo__park(&c.wait);
-	}
+	end_ops(l, fd, &c);
+	if (--c.n_ops)
+		rondo__park(&c.wait);
+	/* Tasks that were told may have begun again; waiting for those could go on for ever. */
+	end_ops(l, fd, &nobody);
 	return 0;
 }
 
-/* The op has reported. A closer is woken before the op's task, so that it is not overtaken for ever
- * by one that begins again whatever it is told. */
+/* The op has reported. */
 static void leave_table(struct loop *l, struct op *op)
 {
 	table_remove(&l->fds, op);
-	if (unlikely(op->closing) && --op->closing->n_ops == 0)
+	if (unlikely(op->closing) && op->closing != &nobody && --op->closing->n_ops == 0)
 		rondo__wake(op->closing->wait.task);
 }
 

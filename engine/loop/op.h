@@ -47,7 +47,7 @@ struct op {
 	uint8_t opcode;
 	int fd;
 	struct op *next, **prev;	/* in the descriptor's list; prev NULL: in none */
-	struct closing *closing;	/* its descriptor is being closed under it by this; NULL: it is not */
+	struct closing *closing;	/* who is closing its descriptor under it, or NULL */
 	void (*on_cqe)(struct op *op, const struct io_uring_cqe *cqe);	/* O6; NULL: wake the task */
 };
 
@@ -75,8 +75,8 @@ void rondo__op_start(struct loop *l, struct op *op);
 void rondo__op_cancel(struct loop *l, const struct op *op);
 
 /* End the ops in flight on fd, for rondo_close(): they return -EBADF to their tasks. Parks until
- * the last one has reported, cancelled or not. Returns 0, or -EBADF if another task is doing
- * this. */
+ * they have reported; take the SQE of the CLOSE next, before another task runs. Returns 0, or
+ * -EBADF if another task is doing this. */
 int rondo__op_close_fd(int fd);
 
 /* The reaper's callback: finds the op in user_data, wakes its task. */

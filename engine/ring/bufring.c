@@ -20,8 +20,8 @@ static void unmap(void *p, size_t size_bytes)
 		munmap(p, size_bytes);
 }
 
-/* Room for all the buffers there may ever be; what is not used is never touched and costs nothing.
- *  */
+/* Room for all the buffers there may ever be; what is not used is never touched and costs
+ * nothing. */
 static bool map_all(struct bufring *b)
 {
 	b->shared = map(b->n_buffers_max * sizeof(struct io_uring_buf));

@@ -35,8 +35,8 @@ struct bufring {
 	bool proven;			/* a multishot receive has filled one */
 };
 
-/* Register the ring and give it its first buffers. -EINVAL: the kernel has no buffer rings (5.19).
- *  */
+/* Register the ring and give it its first buffers. -EINVAL: the kernel has no buffer rings
+ * (5.19). */
 int rondo__bufring_open(struct bufring *b, struct ring *r);
 /* No receive may be in flight. */
 void rondo__bufring_close(struct bufring *b, struct ring *r);

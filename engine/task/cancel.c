@@ -64,6 +64,11 @@ bool rondo_cancel(rondo_task *task)
 
 	if (!task || task_is_done(task))
 		return false;
+	if (likely(!task->wait || !task->wait->class->forward)) {
+		task->n_cancels++;		/* the usual way is no way at all */
+		stop(task);
+		return true;
+	}
 	r.id = r.first_id = ++task->loop->n_cancels;
 	rondo__cancel_forward(&r, task);
 	follow(&r);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* poll.h - readiness, for descriptors that foreign code reads and writes, and foreign event loops.
- *  */
+/* poll.h - readiness, for descriptors that foreign code reads and writes, and foreign event
+ * loops. */
 #ifndef RONDO_POLL_H
 #define RONDO_POLL_H
 

@@ -15,8 +15,7 @@
 
 RONDO_BEGIN_DECLS
 
-/* --- calls that never block, so they are the plain system calls ---------------------------------
- *  */
+/* --- calls that never block, so they are the plain system calls ------------------------------- */
 
 /* Create a socket.
  *
@@ -96,8 +95,7 @@ struct rondo_listen_options {
 RONDO_API RONDO_MUST_CHECK int rondo_listen_tcp(const char *host, uint16_t port,
 						const struct rondo_listen_options *options);
 
-/* --- connections --------------------------------------------------------------------------------
- *  */
+/* --- connections ------------------------------------------------------------------------------ */
 
 /* Accept a connection. addr and addrlen, which may both be NULL, receive the peer's address.
  *
@@ -127,8 +125,7 @@ RONDO_API RONDO_MUST_CHECK int rondo_connect(int fd, const struct sockaddr *addr
  * Returns: a descriptor; -EINVAL if host is not a numeric address; -errno. */
 RONDO_API RONDO_MUST_CHECK int rondo_connect_tcp(const char *host, uint16_t port);
 
-/* --- sending ------------------------------------------------------------------------------------
- *  */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 /* Send some bytes. Tries at once when no other task is ready to run, which saves a round through
  * the loop. A peer that is gone is -EPIPE, never SIGPIPE.
@@ -181,8 +178,7 @@ RONDO_API RONDO_MUST_CHECK ssize_t rondo_sendmsg(int fd, const struct msghdr *ms
  * Kernel:  6.0; earlier: rondo_send(). */
 RONDO_API RONDO_MUST_CHECK ssize_t rondo_send_zc(int fd, const void *buf, size_t len, int flags);
 
-/* --- receiving ----------------------------------------------------------------------------------
- *  */
+/* --- receiving -------------------------------------------------------------------------------- */
 
 /* Receive some bytes.
  *
@@ -225,8 +221,7 @@ RONDO_API RONDO_MUST_CHECK ssize_t rondo_recvfrom(int fd, void *buf, size_t len,
  * Kernel:  5.3. */
 RONDO_API RONDO_MUST_CHECK ssize_t rondo_recvmsg(int fd, struct msghdr *msg, int flags);
 
-/* --- receivers ----------------------------------------------------------------------------------
- *  */
+/* --- receivers -------------------------------------------------------------------------------- */
 
 /* Receives from one stream socket, for as long as it is open, with one request to the kernel
  * instead of one per call, into buffers that all receivers of a loop share: the cheapest way to

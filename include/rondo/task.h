@@ -182,9 +182,17 @@ enum rondo_gather_flags {
 RONDO_API int rondo_gather(size_t n_tasks, rondo_task *const tasks[], int results[], unsigned flags);
 
 /* gather(a(), b(), c()) for handles given in place. */
+#ifdef __cplusplus
+#define RONDO_GATHER(...)                                                                          \
+	([&]() -> int {                                                                            \
+		rondo_task *const tasks_[] = { __VA_ARGS__ };                                      \
+		return rondo_gather(sizeof(tasks_) / sizeof(tasks_[0]), tasks_, NULL, 0);          \
+	}())
+#else
 #define RONDO_GATHER(...)                                                                          \
 	rondo_gather(sizeof((rondo_task *[]){ __VA_ARGS__ }) / sizeof(rondo_task *),               \
 		     (rondo_task *[]){ __VA_ARGS__ }, NULL, 0)
+#endif
 
 /* Call fn(arg) in this task, but at most for `seconds`: asyncio.wait_for(). It is cancelled when
  * time is up, and given the time it needs to clean up.
