@@ -168,8 +168,8 @@ static inline void net_run(rondo_fn *main, void *arg)
 	net_run_on(&rondo__kernel_linux, main, arg);
 }
 
-/* Can an SQE be made to give any result (6.10)? The same kernels know an accept that does not wait.
- *  */
+/* Can an SQE be made to give any result (6.10)? The same kernels know an accept that does not
+ * wait. */
 enum { NET_NOP_INJECT = 1, NET_ACCEPT_DONTWAIT = 1 << 1 };
 
 static inline void net_inject(struct io_uring_sqe *sqe, int result)

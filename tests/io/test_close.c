@@ -195,7 +195,8 @@ static void test_a_thousand_readers_are_told(void **state)
 	run_passes(closes_under_many);
 }
 
-/* A kernel that finishes whatever it can each time it is entered; Linux does 20 things at a time. */
+/* A kernel that finishes whatever it can each time it is entered; Linux does 20 things at a
+ * time. */
 static int enter_until_idle(const struct kernel *k, unsigned fd, unsigned to_submit,
 			    unsigned min_complete, unsigned flags, const void *arg, size_t size)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_file_position.c - rondo_read() and rondo_write() move the file position as read(2) and write(2)
- * do. Goal: that holds where the ring's own position does not (KN-19): with O_DIRECT, after a short
- * write, for tasks that share a descriptor, for devices that have none. Method: compare with lseek(2)
- * after each call, on files, devices and pipes. */
+/* test_file_position.c - rondo_read() and rondo_write() move the file position as read(2) and
+ * write(2) do. Goal: that holds where the ring's own position does not (KN-19): with O_DIRECT,
+ * after a short write, for tasks that share a descriptor, for devices that have none. Method:
+ * compare with lseek(2) after each call, on files, devices and pipes. */
 #include "support/folder.h"
 #include "support/matrix.h"
 
@@ -255,7 +255,8 @@ static void test_an_error_or_a_cancel_leaves_the_position(void **state)
 	run_passes(is_refused);
 }
 
-/* The greatest offset of a file, beyond which no position may be: also the end of a block device. */
+/* The greatest offset of a file, beyond which no position may be: also the end of a block
+ * device. */
 static off_t greatest(int fd)
 {
 	off_t good = 0;
@@ -326,7 +327,8 @@ static int read_counter(void *arg)
 	return ret == sizeof(n) ? (int)n : -1;
 }
 
-/* lseek(2) on an eventfd succeeds and means nothing; a waiting reader must not keep out a writer. */
+/* lseek(2) on an eventfd succeeds and means nothing; a waiting reader must not keep out a
+ * writer. */
 static int uses_an_eventfd(void *arg)
 {
 	const uint64_t seven = 7;

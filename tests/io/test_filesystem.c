@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_filesystem.c - names and metadata. Goal: the matrix and the errors of every verb that takes a
- * path, and that each does to the folder what its system call would. Method: each case starts with
- * one known file, and is cleaned of whatever names the verb may have made, cancelled or not. */
+/* test_filesystem.c - names and metadata. Goal: the matrix and the errors of every verb that
+ * takes a path, and that each does to the folder what its system call would. Method: each case
+ * starts with one known file, and is cleaned of whatever names the verb may have made, cancelled
+ * or not. */
 #include "support/folder.h"
 #include "support/matrix.h"
 
@@ -160,7 +161,9 @@ static int start_getxattr(void *ctx)
 
 	(void)ctx;
 	memset(value, 0, sizeof(value));
-	return ret < 0 ? ret : got_value(rondo_getxattr("file", "user.rondo", value, sizeof(value)));
+	if (ret == 0)
+		ret = got_value(rondo_getxattr("file", "user.rondo", value, sizeof(value)));
+	return ret;
 }
 
 static int start_fgetxattr(void *ctx)
@@ -281,7 +284,7 @@ static int links(void *arg)
 	CHECK_EQUAL(rondo_link("none", "folder/new"), -ENOENT);
 	CHECK_EQUAL(fstat(fd, &st), 0);
 	CHECK_EQUAL(st.st_nlink, 2);
-	if (geteuid() != 0)			/* linking what is merely open is root's, before 6.10 */
+	if (geteuid() != 0)			/* before 6.10, linking what is open is root's */
 		return 0;
 	CHECK_EQUAL(rondo_linkat(fd, "", AT_FDCWD, "folder/new", AT_EMPTY_PATH), 0);
 	CHECK_EQUAL(fstat(fd, &st), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_memory.c - futexes and madvise. Goal: tasks and threads wait for each other through one word of
- * memory; the matrix; older kernels are told apart. Method: waits are ended by plain futex(2), from
- * this thread and from others. */
+/* test_memory.c - futexes and madvise. Goal: tasks and threads wait for each other through one
+ * word of memory; the matrix; older kernels are told apart. Method: waits are ended by plain
+ * futex(2), from this thread and from others. */
 #include "support/matrix.h"
 
 #include <limits.h>
@@ -47,7 +47,7 @@ static int has_futex(void *arg)
 #define NEED_FUTEX()                                                                               \
 	SKIP_IF(rondo_run(has_futex, NULL) != 1, "this kernel has no IORING_OP_FUTEX_WAIT")
 /* Valgrind runs one thread at a time and does not know that io_uring_enter may block. */
-#define NEED_THREADS() SKIP_IF(RUNNING_ON_VALGRIND, "valgrind stops all threads while a loop sleeps")
+#define NEED_THREADS() SKIP_IF(RUNNING_ON_VALGRIND, "valgrind stops threads while a loop sleeps")
 
 static int start_wait(void *ctx)
 {

@@ -295,8 +295,8 @@ static int receive_parcel(void *arg)
 	return 0;
 }
 
-/* Two descriptors and a cancel, n_turns apart: the task has them, or they are still in the socket.
- *  */
+/* Two descriptors and a cancel, n_turns apart: the task has them, or they are still in the
+ * socket. */
 static int parcel_race(const int sockets[2], const int fds[2], int n_turns)
 {
 	struct parcel_task t = { .socket = sockets[1] };

@@ -110,8 +110,8 @@ static void test_a_port_is_shared_only_when_all_ask_for_it(void **state)
 	net_run(share_a_port, NULL);
 }
 
-/* A connection that the server closed first lingers; a new server may have its port all the same.
- *  */
+/* A connection that the server closed first lingers; a new server may have its port all the
+ * same. */
 static int listen_over_the_lingering(bool reuse, const struct rondo_listen_options *o)
 {
 	int listener = rondo_listen_tcp("127.0.0.1", 0, o), port = port_of(listener);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_splice.c - pipes, splice and tee. Goal: the matrix for each, that bytes arrive, that waiting
- * costs no kernel thread (KN-25), and that a kernel without IORING_OP_PIPE still makes pipes. Method:
- * pipes that are empty or full, a file, a socket; threads are counted in /proc/self/task. */
+ * costs no kernel thread (KN-25), and that a kernel without IORING_OP_PIPE still makes pipes.
+ * Method: pipes that are empty or full, a file, a socket; threads are counted in
+ * /proc/self/task. */
 #include "support/folder.h"
 #include "support/matrix.h"
 

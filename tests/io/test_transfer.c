@@ -236,6 +236,42 @@ static void test_send_zc_without_the_operation_is_send(void **state)
 	matrix_check("send_zc", &v);
 }
 
+static int zc_error;
+
+static void fail_zc(struct io_uring_sqe *sqe)
+{
+	if (sqe->opcode == IORING_OP_SEND_ZC)
+		net_inject(sqe, zc_error);
+}
+
+static int send_zc_twice(void *arg)
+{
+	(void)arg;
+	CHECK_EQUAL(start_send_zc(NULL), HELLO_LEN);
+	CHECK_EQUAL(start_send_zc(NULL), HELLO_LEN);
+	CHECK_EQUAL(recv(p[1], buf, sizeof(buf), MSG_DONTWAIT), 2 * HELLO_LEN);
+	CHECK_EQUAL(memcmp(buf, HELLO HELLO, 2 * HELLO_LEN), 0);
+	return 0;
+}
+
+static void test_send_zc_copies_when_memory_may_not_be_pinned(void **state)
+{
+	static const int errors[] = { -ENOBUFS, -ENOMEM, -EOPNOTSUPP };
+	struct test_kernel t;
+
+	(void)state;
+	if (!net_can_inject())
+		skip();
+	for (int i = 0; i < 3; i++) {
+		test_kernel_init(&t);
+		t.on_sqe = fail_zc;
+		zc_error = errors[i];
+		assert_int_equal(net_tcp_pair(p), 0);
+		net_run_on(&t.kernel, send_zc_twice, NULL);
+		pair_clean(NULL);
+	}
+}
+
 /* --- sending at once -------------------------------------------------------------------------- */
 
 static int send_at_once(void *arg)
@@ -506,6 +542,7 @@ int main(void)
 		cmocka_unit_test(test_every_way_of_sending),
 		cmocka_unit_test(test_sending_waits_where_an_older_kernel_would_not),
 		cmocka_unit_test(test_send_zc_without_the_operation_is_send),
+		cmocka_unit_test(test_send_zc_copies_when_memory_may_not_be_pinned),
 		cmocka_unit_test(test_with_nothing_else_to_do_a_send_needs_no_ring),
 		cmocka_unit_test(test_a_cancelled_task_does_not_send),
 		cmocka_unit_test(test_a_task_that_only_sends_does_not_starve_the_others),

@@ -359,6 +359,41 @@ static void test_a_hundred_thousand_tasks_take_turns(void **state)
 	assert_int_equal(n_ran, n);
 }
 
+static int notes_n_ran(void *arg)
+{
+	(void)arg;
+	n_ran++;
+	return 0;
+}
+
+static void counts_call(void *arg)
+{
+	++*(uint64_t *)arg;
+}
+
+static int brimful_main(void *arg)
+{
+	size_t n = *(size_t *)arg;
+	uint64_t n_calls = 0;
+
+	n_ran = 0;
+	CHECK_EQUAL(rondo_call_soon_threadsafe(rondo_loop_current(), counts_call, &n_calls), 0);
+	for (size_t i = 0; i < n; i++)
+		rondo_detach(rondo_create_task(notes_n_ran, NULL));
+	CHECK_EQUAL(yield_times(4), 0);
+	CHECK_EQUAL(n_ran, n);
+	CHECK_EQUAL(n_calls, 1);
+	return 0;
+}
+
+/* Every task is ready at once, and a call from outside too, around the size of the first queue. */
+static void test_the_ready_queue_has_room_for_all_tasks_and_a_call(void **state)
+{
+	(void)state;
+	for (size_t n = 250; n < 260; n++)
+		assert_run(brimful_main, &n, 0);
+}
+
 static int splits(void *arg)
 {
 	intptr_t depth = (intptr_t)arg;
@@ -522,6 +557,7 @@ int main(void)
 		cmocka_unit_test(test_finished_ops_are_not_counted_as_in_flight),
 		cmocka_unit_test(test_a_run_leaves_no_descriptor_behind),
 		cmocka_unit_test(test_a_hundred_thousand_tasks_take_turns),
+		cmocka_unit_test(test_the_ready_queue_has_room_for_all_tasks_and_a_call),
 		cmocka_unit_test(test_tasks_create_tasks_recursively),
 		cmocka_unit_test(test_misuse_stops_with_one_line),
 		cmocka_unit_test(test_a_forked_child_cannot_use_its_parents_loop),

@@ -122,6 +122,7 @@ static void test_calls_of_four_threads_run_once_each_in_each_threads_order(void 
 	size_t n_calls = STEP_SIZE(10000, 2000);
 
 	(void)state;
+	skip_threads_under_valgrind();
 	assert_run(gathering_main, &n_calls, 0);
 }
 
@@ -253,6 +254,7 @@ static int sleeping_main(void *arg)
 static void test_a_call_wakes_a_loop_that_has_nothing_else_to_do(void **state)
 {
 	(void)state;
+	skip_threads_under_valgrind();
 	assert_run(sleeping_main, NULL, 0);
 }
 
@@ -285,6 +287,7 @@ static int cancelled_main(void *arg)
 static void test_a_call_may_cancel_a_sleeping_task(void **state)
 {
 	(void)state;
+	skip_threads_under_valgrind();
 	assert_run(cancelled_main, NULL, 0);
 }
 
@@ -376,6 +379,7 @@ static int storm_main(void *arg)
 static void test_a_loop_may_end_while_threads_call_it(void **state)
 {
 	(void)state;
+	skip_threads_under_valgrind();
 	for (int round = 0; round < 5; round++) {
 		struct stormer s[N_THREADS] = { { 0 } };
 		size_t n_accepted = 0;

@@ -47,6 +47,7 @@ static int counts(void *arg)
 static void test_every_worker_runs_once_with_a_number_of_its_own(void **state)
 {
 	(void)state;
+	skip_threads_under_valgrind();
 	for (unsigned n = 1; n <= 5; n += 2) {
 		assert_int_equal(run_workers(n, counts, (void *)100), 100 + (int)n - 1);
 		assert_int_equal(atomic_load(&n_ran), n);
@@ -61,6 +62,7 @@ static void test_zero_workers_means_one_per_cpu(void **state)
 	cpu_set_t set;
 
 	(void)state;
+	skip_threads_under_valgrind();
 	assert_int_equal(sched_getaffinity(0, sizeof(set), &set), 0);
 	assert_int_equal(run_workers(0, counts, NULL), CPU_COUNT(&set) - 1);
 	assert_int_equal(atomic_load(&n_ran), CPU_COUNT(&set));
@@ -87,6 +89,7 @@ static void test_workers_run_at_once_in_threads_and_loops_of_their_own(void **st
 	struct meeting m = { .loops = { NULL } };
 
 	(void)state;
+	skip_threads_under_valgrind();
 	pthread_barrier_init(&m.barrier, NULL, 3);
 	assert_int_equal(run_workers(3, meets, &m), 0);
 	pthread_barrier_destroy(&m.barrier);
@@ -112,6 +115,7 @@ static int fails_or_waits(void *arg)
 static void test_the_first_error_stops_the_others_and_is_returned(void **state)
 {
 	(void)state;
+	skip_threads_under_valgrind();
 	for (intptr_t failing = 0; failing < 4; failing++) {
 		assert_int_equal(run_workers(4, fails_or_waits, (void *)failing), -EPIPE);
 		/* One that had not started when the error came is cancelled before it counts. */
@@ -128,6 +132,7 @@ static int fails_at_once(void *arg)
 static void test_an_error_before_others_have_started_stops_them_too(void **state)
 {
 	(void)state;
+	skip_threads_under_valgrind();
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(run_workers(4, fails_at_once, NULL), -EPIPE);
 }
@@ -145,6 +150,7 @@ static int swallows(void *arg)
 static void test_a_stopped_worker_may_clean_up(void **state)
 {
 	(void)state;
+	skip_threads_under_valgrind();
 	assert_int_equal(run_workers(3, swallows, NULL), -EPIPE);
 }
 
@@ -190,6 +196,7 @@ static int interrupted(void)
 static void test_a_sigint_stops_all_workers(void **state)
 {
 	(void)state;
+	skip_threads_under_valgrind();
 	reset();
 	assert_child_succeeds(interrupted);
 }
@@ -213,6 +220,7 @@ static void test_a_thread_that_cannot_be_started_is_an_error(void **state)
 	int status;
 
 	(void)state;
+	skip_threads_under_valgrind();
 	if (STEP_CHECKED) {
 		print_message("a checker's runtime may need threads of its own\n");
 		skip();
@@ -241,6 +249,7 @@ static int without_descriptors(void)
 static void test_a_loop_that_cannot_be_set_up_is_an_error(void **state)
 {
 	(void)state;
+	skip_threads_under_valgrind();
 	assert_child_succeeds(without_descriptors);
 }
 
@@ -249,6 +258,7 @@ static void test_workers_leave_no_descriptor_behind(void **state)
 	unsigned before = n_descriptors();
 
 	(void)state;
+	skip_threads_under_valgrind();
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(run_workers(3, counts, NULL), 2);
 	assert_int_equal(n_descriptors(), before);
