@@ -26,9 +26,9 @@ package_of() {
 	dnf:gccsan) echo libasan libubsan ;;
 	zypper:gccsan) echo libasan8 libubsan1 ;;
 	*:gccsan) ;;
-	apt-get:clangrt) echo libclang-rt-dev ;;
-	zypper:clangrt) ;;
-	*:clangrt) echo compiler-rt ;;
+	apt-get:clangrt) echo libclang-rt-dev llvm ;;
+	zypper:clangrt) echo llvm ;;
+	*:clangrt) echo compiler-rt llvm ;;
 	dnf:valgrind | zypper:valgrind) echo valgrind valgrind-devel ;;
 	apk:valgrind) echo valgrind valgrind-dev ;;
 	apt-get:cross) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
@@ -72,7 +72,11 @@ have() {
 	cmocka) pkg-config --exists cmocka ;;
 	binutils) command -v readelf && command -v nm ;;
 	gccsan) links gcc -fsanitize=address,undefined ;;
-	clangrt) links clang -fsanitize=thread && links clang -fsanitize=address,undefined ;;
+	clangrt)
+		# Without the symbolizer a report names no function.
+		links clang -fsanitize=thread && links clang -fsanitize=address,undefined &&
+			command -v llvm-symbolizer
+		;;
 	valgrind) command -v valgrind && echo '#include <valgrind/memcheck.h>' | compiles gcc -c ;;
 	cross) links aarch64-linux-gnu-gcc -static ;;
 	qemu) command -v qemu-aarch64 ;;
