@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_async_macros.c - goal: RONDO_ASYNC and RONDO_ASYNC_RETURNS declare what they promise for zero to
- * eight arguments of any type, with the arguments copied and the result typed. Method: a program as a
- * user would write it, with the public headers only. test_async_macros.cpp is the same in C++. */
+/* test_async_macros.c - goal: RONDO_ASYNC and RONDO_ASYNC_RETURNS declare what they promise for
+ * zero to eight arguments of any type, with the arguments copied and the result typed. Method: a
+ * program as a user would write it, with the public headers only. test_async_macros.cpp is the
+ * same in C++. */
 #include "support/check.h"
 
 #include <errno.h>

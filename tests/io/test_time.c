@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_time.c - goal: the clock and the sleeping verbs as a user sees them: result, error, cancel before
- * start, cancel while parked, completion racing cancel, deadline. Method: table-driven over the verbs
- * that sleep, in all three timer modes; the timers below them have tests of their own (loop/timer). */
+/* test_time.c - goal: the clock and the sleeping verbs as a user sees them: result, error,
+ * cancel before start, cancel while parked, completion racing cancel, deadline. Method: table-
+ * driven over the verbs that sleep, in all three timer modes; the timers below them have tests
+ * of their own (loop/timer). */
 #include "support/step.h"
 
 #include <math.h>

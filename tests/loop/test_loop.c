@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* test_loop.c - goal: tasks and calls run in FIFO batches, the ring is polled between batches, the loop
- * ends when its main task does and not before the kernel is done with it, and misuse stops with one
- * line. Method: tasks log words and the order is compared with asyncio's (the oracle of the parity
- * table: p01, p02, ...); the loop's own counters are looked at from inside. */
+/* test_loop.c - goal: tasks and calls run in FIFO batches, the ring is polled between batches,
+ * the loop ends when its main task does and not before the kernel is done with it, and misuse
+ * stops with one line. Method: tasks log words and the order is compared with asyncio's (the
+ * oracle of the parity table: p01, p02, ...); the loop's own counters are looked at from inside. */
 #include "support/step.h"
 
-/* --- order --------------------------------------------------------------------------------------- */
+/* --- order -------------------------------------------------------------------------------- */
 
 static int yields_twice(void *arg)
 {
@@ -179,7 +179,7 @@ static void test_a_task_that_yields_forever_starves_neither_io_nor_timers(void *
 	}
 }
 
-/* --- the end of a run --------------------------------------------------------------------------- */
+/* --- the end of a run --------------------------------------------------------------------- */
 
 static int sleeps_for_long(void *arg)
 {
@@ -264,8 +264,8 @@ static void look_at_close(const struct kernel *k, struct io_uring *ring)
 	step_close(k, ring);
 }
 
-/* 600 cancels go through a queue of 8, and the ring is closed only when every op and every cancel has
- * had its CQE. */
+/* 600 cancels go through a queue of 8, and the ring is closed only when every op and every
+ * cancel has had its CQE. */
 static void test_closing_waits_for_ops_and_for_the_cancels_themselves(void **state)
 {
 	static struct reader readers[N_READERS];
@@ -321,7 +321,7 @@ static void test_a_run_leaves_no_descriptor_behind(void **state)
 	assert_int_equal(n_descriptors(), before);
 }
 
-/* --- many ---------------------------------------------------------------------------------------- */
+/* --- many --------------------------------------------------------------------------------- */
 
 static uint64_t n_ran;
 
@@ -417,7 +417,7 @@ static void test_tasks_create_tasks_recursively(void **state)
 	assert_run(splits, (void *)depth, (2 << depth) - 1);
 }
 
-/* --- misuse -------------------------------------------------------------------------------------- */
+/* --- misuse ------------------------------------------------------------------------------- */
 
 static int yields_without_a_loop(void)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_remote.c - goal: calls from other threads run once each, on the loop's thread, in the order in
- * which each thread made them, or are refused; a handle outlives its loop. Method: threads that hammer
- * one loop while it works, meant to be run under TSan too; the writes to the eventfd are counted. */
+/* test_remote.c - goal: calls from other threads run once each, on the loop's thread, in the
+ * order in which each thread made them, or are refused; a handle outlives its loop. Method:
+ * threads that hammer one loop while it works, meant to be run under TSan too; the writes to the
+ * eventfd are counted. */
 #include "support/step.h"
 
 #include <pthread.h>
@@ -35,7 +36,7 @@ static void hold(struct hold *h)
 		rondo__park(&h->wait);
 }
 
-/* --- four threads, ten thousand calls each ------------------------------------------------------- */
+/* --- four threads, ten thousand calls each ------------------------------------------------ */
 
 enum { N_THREADS = 4 };
 
@@ -126,7 +127,7 @@ static void test_calls_of_four_threads_run_once_each_in_each_threads_order(void 
 	assert_run(gathering_main, &n_calls, 0);
 }
 
-/* --- order and coalescing on one thread ---------------------------------------------------------- */
+/* --- order and coalescing on one thread --------------------------------------------------- */
 
 static void say(void *arg)
 {
@@ -219,7 +220,7 @@ static void test_a_thousand_calls_are_one_wake(void **state)
 	assert_run_on(&k.kernel, &o, coalesced_main, NULL, 0);
 }
 
-/* --- waking a loop that sleeps ------------------------------------------------------------------- */
+/* --- waking a loop that sleeps ------------------------------------------------------------ */
 
 struct waker {
 	rondo_loop *loop;
@@ -291,7 +292,7 @@ static void test_a_call_may_cancel_a_sleeping_task(void **state)
 	assert_run(cancelled_main, NULL, 0);
 }
 
-/* --- after the end ------------------------------------------------------------------------------- */
+/* --- after the end ------------------------------------------------------------------------ */
 
 static int keeps_main(void *arg)
 {
@@ -314,7 +315,7 @@ static void test_a_loop_that_has_ended_refuses_calls(void **state)
 	rondo_loop_unref(loop);
 	rondo_loop_unref(NULL);
 	assert_int_equal(n, 0);
-	assert_int_equal(n_descriptors(), before);	/* R2: the eventfd went with the last handle */
+	assert_int_equal(n_descriptors(), before);	/* R2: the eventfd has gone, too */
 	assert_null(rondo_loop_current());
 }
 
@@ -395,7 +396,7 @@ static void test_a_loop_may_end_while_threads_call_it(void **state)
 	}
 }
 
-/* --- through a full, reluctant queue ------------------------------------------------------------- */
+/* --- through a full, reluctant queue ------------------------------------------------------ */
 
 /* Take no SQE while `reluctant`, but do everything else: the SQ stays full while CQEs come. */
 static bool reluctant;
@@ -443,9 +444,9 @@ static int reluctant_main(void *arg)
 	return 0;
 }
 
-/* The READ on the eventfd completes, and is to be submitted again, while the SQ is full: reaping then
- * comes back to itself and must not hand out a CQE twice. */
-static void test_a_wake_is_handled_once_even_if_the_submission_queue_stays_full(void **state)
+/* The READ on the eventfd completes, and is to be submitted again, while the SQ is full: reaping
+ * then comes back to itself and must not hand out a CQE twice. */
+static void test_a_wake_is_handled_once_while_the_submission_queue_stays_full(void **state)
 {
 	const struct rondo_options o = { .sq_entries = 8, .no_sigint = true };
 	struct step_kernel k;
@@ -467,7 +468,7 @@ int main(void)
 		cmocka_unit_test(test_a_loop_that_has_ended_refuses_calls),
 		cmocka_unit_test(test_calls_that_come_too_late_are_dropped),
 		cmocka_unit_test(test_a_loop_may_end_while_threads_call_it),
-		cmocka_unit_test(test_a_wake_is_handled_once_even_if_the_submission_queue_stays_full),
+		cmocka_unit_test(test_a_wake_is_handled_once_while_the_submission_queue_stays_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

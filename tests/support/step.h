@@ -35,8 +35,8 @@
 #define STEP_CHECKED (SAN_ADDRESS || SAN_THREAD || RUNNING_ON_VALGRIND)
 #define STEP_SIZE(plain, checked) ((size_t)(STEP_CHECKED ? (checked) : (plain)))
 
-/* Valgrind 3.19 keeps its one lock while a thread is inside io_uring_enter: the thread that a sleeping
- * loop waits for would never run. */
+/* Valgrind 3.19 keeps its one lock while a thread is inside io_uring_enter: the thread that a
+ * sleeping loop waits for would never run. */
 static inline void skip_threads_under_valgrind(void)
 {
 	if (RUNNING_ON_VALGRIND) {
@@ -123,7 +123,16 @@ static inline int nop_op(void)
 	return rondo__op_await(&op);
 }
 
-/* --- the stepping kernel --------------------------------------------------------------------- */
+/* Have the kernel post the CQEs it has, without submitting or reaping anything. */
+static inline void let_kernel_complete(void)
+{
+	struct ring *r = &rondo__loop->ring;
+
+	r->kernel->enter(r->kernel, r->enter_fd, 0, 0, IORING_ENTER_GETEVENTS | r->enter_flags,
+			 NULL, 0);
+}
+
+/* --- the stepping kernel ------------------------------------------------------------------ */
 
 struct step_kernel {
 	struct kernel kernel;		/* first: the seam hands us this */
@@ -265,7 +274,7 @@ static inline void assert_run(rondo_fn *main, void *arg, int expected)
 	assert_run_on(&rondo__kernel_linux, NULL, main, arg, expected);
 }
 
-/* --- children: for what ends a process ------------------------------------------------------- */
+/* --- children: for what ends a process ---------------------------------------------------- */
 
 static char step_stderr[4096];
 
@@ -284,9 +293,9 @@ static inline bool step_read_all(int fd, char *buf, size_t size)
 	return ret == 0;
 }
 
-/* Run body in a child with its stderr in step_stderr; returns what waitpid() said. A child that hangs
- * is killed, with its own children: not by an alarm, because Valgrind keeps signals from a thread that
- * is inside io_uring_enter. */
+/* Run body in a child with its stderr in step_stderr; returns what waitpid() said. A child that
+ * hangs is killed, with its own children: not by an alarm, because Valgrind keeps signals from a
+ * thread that is inside io_uring_enter. */
 static inline int run_in_child(int (*body)(void))
 {
 	int fds[2], status = -1;
@@ -336,7 +345,8 @@ static inline void assert_child_succeeds(int (*body)(void))
 	assert_int_equal(status, 0);
 }
 
-/* In a child, where there is no cmocka: leave with the line number when a condition does not hold. */
+/* In a child, where there is no cmocka: leave with the line number when a condition does not
+ * hold. */
 #define CHILD_CHECK(condition)                                                                     \
 	do {                                                                                       \
 		if (!(condition)) {                                                                \

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* test_await.c - goal: rondo_gather() waits for what it should, returns what asyncio's would, and keeps
- * no handle too many or too few. Method: the gather probes of the ordering oracle (p17-p21) and rows W2
- * and W3, in every mode; what came out of python3 stands in the expectations. Awaiting one task is
- * tested with tasks (test_task.c) and cancels (test_cancel.c). */
+/* test_await.c - goal: rondo_gather() waits for what it should, returns what asyncio's would,
+ * and keeps no handle too many or too few. Method: the gather probes of the ordering oracle
+ * (p17-p21) and rows W2 and W3, in every mode; what came out of python3 stands in the
+ * expectations. Awaiting one task is tested with tasks (test_task.c) and cancels
+ * (test_cancel.c). */
 #include "support/step.h"
 
 static int returns(void *arg)
@@ -51,7 +52,7 @@ static void create_workers(struct worker *w, rondo_task **t, size_t n)
 		t[i] = create_worker(&w[i]);
 }
 
-/* --- results ------------------------------------------------------------------------------------- */
+/* --- results ------------------------------------------------------------------------------ */
 
 static int all_main(void *arg)
 {
@@ -126,7 +127,7 @@ static void test_gathering_finished_tasks_takes_no_turn(void **state)
 	assert_run(done_main, NULL, 0);
 }
 
-/* --- errors -------------------------------------------------------------------------------------- */
+/* --- errors ------------------------------------------------------------------------------- */
 
 static unsigned n_told;
 
@@ -245,7 +246,7 @@ static void test_cancel_rest_begins_with_an_error_that_is_there_already(void **s
 	assert_log("a a");
 }
 
-/* --- cancelling a gather ------------------------------------------------------------------------- */
+/* --- cancelling a gather ------------------------------------------------------------------ */
 
 struct gathering {
 	struct worker *workers;
@@ -385,7 +386,7 @@ static void test_a_pending_cancel_goes_to_all_members(void **state)
 	assert_log("a b");
 }
 
-/* --- handles ------------------------------------------------------------------------------------- */
+/* --- handles ------------------------------------------------------------------------------ */
 
 static int duplicates_main(void *arg)
 {

@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* test_cancel.c - goal: a cancel is counted, delivered once, forwarded to what the task waits for, and
- * loses to nothing but success. Method: each probe of asyncio's ordering oracle (p07...) as a program
- * whose events are logged; the row numbers are the parity table's. Then what Python cannot do: chains
- * of a hundred thousand awaits, circles, and resources that a cancel must not lose. */
+/* test_cancel.c - goal: a cancel is counted, delivered once, forwarded to what the task waits
+ * for, and loses to nothing but success. Method: each probe of asyncio's ordering oracle
+ * (p07...) as a program whose events are logged; the row numbers are the parity table's. Then
+ * what Python cannot do: chains of a hundred thousand awaits, circles, and resources that a
+ * cancel must not lose. */
 #include "support/step.h"
 
-static void let_kernel_complete(void)
-{
-	struct ring *r = &rondo__loop->ring;
-
-	r->kernel->enter(r->kernel, r->enter_fd, 0, 0, IORING_ENTER_GETEVENTS | r->enter_flags, NULL, 0);
-}
-
-/* --- counting and delivery ----------------------------------------------------------------------- */
+/* --- counting and delivery ---------------------------------------------------------------- */
 
 static unsigned n_bodies;
 
@@ -137,7 +131,7 @@ static void test_a_cancel_is_delivered_in_turn(void **state)
 	assert_log("a b main a-cancelled b-yielded");
 }
 
-/* --- cancelling oneself -------------------------------------------------------------------------- */
+/* --- cancelling oneself ------------------------------------------------------------------- */
 
 static int cancels_itself_and_returns(void *arg)
 {
@@ -177,7 +171,7 @@ static void test_a_task_that_cancels_itself_and_returns_is_cancelled(void **stat
 	assert_run(self_main, NULL, 0);
 }
 
-/* --- counting back ------------------------------------------------------------------------------- */
+/* --- counting back ------------------------------------------------------------------------ */
 
 static int returns_42_after_a_yield(void *arg)
 {
@@ -193,7 +187,7 @@ static int uncancel_main(void *arg)
 	(void)arg;
 	CHECK_EQUAL(rondo_uncancel(t), 0);		/* not below zero */
 	CHECK_EQUAL(rondo_yield(), 0);
-	CHECK(rondo_cancel(t));				/* it yields: the request is not delivered yet */
+	CHECK(rondo_cancel(t));				/* it yields: not delivered yet */
 	CHECK(rondo_cancel(t));
 	CHECK_EQUAL(rondo_uncancel(t), 1);
 	CHECK_EQUAL(rondo_uncancel(t), 0);
@@ -227,7 +221,7 @@ static void test_one_of_two_requests_taken_back_leaves_a_cancel(void **state)
 	assert_run(uncancel_one_main, NULL, 0);
 }
 
-/* --- through awaits ------------------------------------------------------------------------------ */
+/* --- through awaits ----------------------------------------------------------------------- */
 
 static int cleans_up(void *arg)
 {
@@ -268,7 +262,7 @@ static int forwards_main(void *arg)
 }
 
 /* p14, T10. */
-static void test_cancelling_who_awaits_cancels_the_awaited_and_waits_for_its_cleanup(void **state)
+static void test_a_cancel_goes_to_the_awaited_task_whose_cleanup_is_waited_for(void **state)
 {
 	(void)state;
 	assert_run(forwards_main, NULL, 0);
@@ -348,7 +342,7 @@ static int late_main(void *arg)
 }
 
 /* p10, T6: a wait whose value persists loses to the cancel. */
-static void test_a_cancel_beats_the_result_of_a_task_that_was_not_picked_up_yet(void **state)
+static void test_a_cancel_beats_a_result_that_was_not_picked_up_yet(void **state)
 {
 	(void)state;
 	assert_run(late_main, NULL, 0);
@@ -378,7 +372,7 @@ static void test_cancelling_the_awaited_task_does_not_count_for_who_awaits(void 
 	step_log[0] = '\0';
 }
 
-/* --- chains and circles -------------------------------------------------------------------------- */
+/* --- chains and circles ------------------------------------------------------------------- */
 
 static int awaits_arg(void *arg)
 {
@@ -438,8 +432,9 @@ static uint64_t cpu_ns_of_leaving_a_chain(size_t n)
 	return rondo__kernel_linux.now(&rondo__kernel_linux, CLOCK_PROCESS_CPUTIME_ID) - start;
 }
 
-/* The end of the run cancels every task of the chain, and each request goes down to the chain's end:
- * that must not cost the square of its length. The bound is loose; the square was beyond it. */
+/* The end of the run cancels every task of the chain, and each request goes down to the chain's
+ * end: that must not cost the square of its length. The bound is loose; the square was beyond
+ * it. */
 static void test_shutting_down_a_long_chain_takes_time_in_proportion(void **state)
 {
 	size_t n = STEP_SIZE(4000, 500);
@@ -479,14 +474,15 @@ static int gather_chain_child(void)
 	return rondo_run(gather_chain_main, &n);
 }
 
-/* The same through gathers, which have many targets: the canceller's stack must not grow with it. */
+/* The same through gathers, which have many targets: the canceller's stack must not grow with
+ * it. */
 static void test_a_cancel_runs_down_a_chain_of_gathers(void **state)
 {
 	(void)state;
 	assert_child_succeeds(gather_chain_child);
 }
 
-/* --- what a cancel must not lose ----------------------------------------------------------------- */
+/* --- what a cancel must not lose ---------------------------------------------------------- */
 
 static int reads(void *arg)
 {
@@ -518,9 +514,9 @@ static int delivered_main(void *arg)
 	return 0;
 }
 
-/* D1, better than asyncio: bytes read, or a descriptor opened, by a task's last await are its result
- * although a cancel came too late. T8 is about requests made while the task runs. */
-static void test_what_the_last_op_of_a_task_got_survives_a_cancel_that_came_too_late(void **state)
+/* D1, better than asyncio: bytes read, or a descriptor opened, by a task's last await are its
+ * result although a cancel came too late. T8 is about requests made while the task runs. */
+static void test_what_the_last_op_of_a_task_got_survives_a_late_cancel(void **state)
 {
 	(void)state;
 	assert_run(delivered_main, NULL, 0);
@@ -553,7 +549,7 @@ static int passed_up_main(void *arg)
 }
 
 /* And the request itself is not lost with it: who was cancelled gets it at the next await. */
-static void test_a_cancel_beaten_in_an_awaited_task_stays_pending_in_who_awaits(void **state)
+static void test_a_cancel_beaten_in_an_awaited_task_stays_with_who_awaits(void **state)
 {
 	(void)state;
 	assert_run(passed_up_main, NULL, 0);
@@ -616,16 +612,16 @@ int main(void)
 		cmocka_unit_test(test_a_task_that_cancels_itself_and_returns_is_cancelled),
 		cmocka_unit_test(test_a_request_taken_back_before_delivery_is_forgotten),
 		cmocka_unit_test(test_one_of_two_requests_taken_back_leaves_a_cancel),
-		cmocka_unit_test(test_cancelling_who_awaits_cancels_the_awaited_and_waits_for_its_cleanup),
+		cmocka_unit_test(test_a_cancel_goes_to_the_awaited_task_whose_cleanup_is_waited_for),
 		cmocka_unit_test(test_an_awaited_task_that_swallows_the_cancel_gives_its_value),
 		cmocka_unit_test(test_a_pending_cancel_goes_to_the_task_that_is_awaited_next),
-		cmocka_unit_test(test_a_cancel_beats_the_result_of_a_task_that_was_not_picked_up_yet),
+		cmocka_unit_test(test_a_cancel_beats_a_result_that_was_not_picked_up_yet),
 		cmocka_unit_test(test_cancelling_the_awaited_task_does_not_count_for_who_awaits),
 		cmocka_unit_test(test_a_cancel_runs_down_a_chain_of_a_hundred_thousand_awaits),
 		cmocka_unit_test(test_shutting_down_a_long_chain_takes_time_in_proportion),
 		cmocka_unit_test(test_a_cancel_runs_down_a_chain_of_gathers),
-		cmocka_unit_test(test_what_the_last_op_of_a_task_got_survives_a_cancel_that_came_too_late),
-		cmocka_unit_test(test_a_cancel_beaten_in_an_awaited_task_stays_pending_in_who_awaits),
+		cmocka_unit_test(test_what_the_last_op_of_a_task_got_survives_a_late_cancel),
+		cmocka_unit_test(test_a_cancel_beaten_in_an_awaited_task_stays_with_who_awaits),
 		cmocka_unit_test(test_a_cancel_beaten_in_an_awaited_task_alone_stays_there),
 		cmocka_unit_test(test_a_finished_task_cannot_be_cancelled),
 	};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_run.c - goal: rondo_run() is asyncio.run(): what main returns comes out, what main leaves behind
- * is cancelled once, cleans up and is waited for, and nothing remains, so that it can be run again, in
- * a thread, or in a forked child. Method: the q probes of the ordering oracle and rows R1 and R10; set-up
- * failures by resource limits in children. */
+/* test_run.c - goal: rondo_run() is asyncio.run(): what main returns comes out, what main leaves
+ * behind is cancelled once, cleans up and is waited for, and nothing remains, so that it can be
+ * run again, in a thread, or in a forked child. Method: the q probes of the ordering oracle and
+ * rows R1 and R10; set-up failures by resource limits in children. */
 #include "support/step.h"
 
 #include <pthread.h>
@@ -13,7 +13,7 @@ static int returns(void *arg)
 	return (int)(intptr_t)arg;
 }
 
-/* --- what comes out ------------------------------------------------------------------------------ */
+/* --- what comes out ----------------------------------------------------------------------- */
 
 /* q04, R1. */
 static void test_run_returns_what_main_returns(void **state)
@@ -77,7 +77,7 @@ static void test_threads_run_loops_of_their_own(void **state)
 	}
 }
 
-/* --- options ------------------------------------------------------------------------------------- */
+/* --- options ------------------------------------------------------------------------------ */
 
 static int uses_stack(void *arg)
 {
@@ -133,7 +133,7 @@ static void test_options_set_the_sizes_of_queues(void **state)
 		assert_run_on(&rondo__kernel_linux, &options[i], queue_sizes_main, sizes[i], 0);
 }
 
-/* --- the shutdown -------------------------------------------------------------------------------- */
+/* --- the shutdown ------------------------------------------------------------------------- */
 
 static int cleans_up(void *arg)
 {
@@ -230,7 +230,9 @@ static int helps(void *arg)
 static int cleans_up_with_help(void *arg)
 {
 	int ret = rondo_sleep(0.9);
-	rondo_task *t[] = { rondo_create_task(helps, word("x")), rondo_create_task(helps, word("y")) };
+	rondo_task *t[] = {
+		rondo_create_task(helps, word("x")), rondo_create_task(helps, word("y")),
+	};
 
 	(void)arg;
 	note("gather%d", rondo_gather(2, t, NULL, 0));
@@ -245,7 +247,8 @@ static int leaves_helped_main(void *arg)
 	return yield_times(2);
 }
 
-/* As in asyncio, a cleanup may use tasks: they are not cancelled under it, and nor is anybody again. */
+/* As in asyncio, a cleanup may use tasks: they are not cancelled under it, and nor is anybody
+ * again. */
 static void test_a_cleanup_may_create_tasks_and_await_them(void **state)
 {
 	struct step_kernel k;
@@ -300,7 +303,7 @@ static void test_generations_of_tasks_end_in_turn(void **state)
 	assert_log("3");	/* its child is cancelled before its first step */
 }
 
-/* --- children of fork ---------------------------------------------------------------------------- */
+/* --- children of fork --------------------------------------------------------------------- */
 
 static int sleeps_a_little(void *arg)
 {
@@ -345,7 +348,7 @@ static void test_a_forked_child_of_a_task_runs_a_loop_and_the_parent_goes_on(voi
 	assert_run(forks_main, NULL, 0);
 }
 
-/* --- set-up that fails --------------------------------------------------------------------------- */
+/* --- set-up that fails -------------------------------------------------------------------- */
 
 static int without_descriptors(void)
 {
@@ -429,8 +432,8 @@ static void test_a_refused_ring_is_returned_as_it_is(void **state)
 	assert_run(returns, (void *)1, 1);
 }
 
-static long refuse_calls(const struct kernel *k, long number, long a, long b, long c, long d, long e,
-			 long f)
+static long refuse_calls(const struct kernel *k, long number, long a, long b, long c, long d,
+			 long e, long f)
 {
 	(void)k, (void)number, (void)a, (void)b, (void)c, (void)d, (void)e, (void)f;
 	return -ENFILE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sigint.c - goal: the first ^C cancels the first task, the second kills, and nobody else's handler
- * is touched (row R3, probes q05 and q06). Method: each case in a forked child that sends SIGINT to
- * itself and checks what it can, while the parent looks at how it died. */
+/* test_sigint.c - goal: the first ^C cancels the first task, the second kills, and nobody else's
+ * handler is touched (row R3, probes q05 and q06). Method: each case in a forked child that
+ * sends SIGINT to itself and checks what it can, while the parent looks at how it died. */
 #include "support/step.h"
 
 #include <pthread.h>
@@ -333,7 +333,7 @@ static void test_a_sigint_from_another_thread_wakes_a_sleeping_loop(void **state
 	(void)state;
 	skip_threads_under_valgrind();
 	if (SAN_THREAD) {
-		print_message("TSan keeps a signal back until libc is called, which a sleeping loop does not\n");
+		print_message("TSan keeps a signal back until libc is called\n");
 		skip();
 	}
 	assert_child_succeeds(from_a_thread);
@@ -388,8 +388,8 @@ static int in_shutdown(void)
 	return 1;
 }
 
-/* As in asyncio, where the handler is gone by then: there is no main left to cancel, and a ^C that did
- * nothing would be a program that cannot be stopped. */
+/* As in asyncio, where the handler is gone by then: there is no main left to cancel, and a ^C
+ * that did nothing would be a program that cannot be stopped. */
 static void test_a_sigint_during_the_shutdown_kills(void **state)
 {
 	int status;

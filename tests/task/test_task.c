@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_task.c - goal: a task is created, named, runs once, ends in the state its return value says, and
- * leaves no memory behind; errors nobody saw are told. Method: small programs under rondo_run(), one per
- * rule; row numbers (T1...) are those of asyncio's parity table. */
+/* test_task.c - goal: a task is created, named, runs once, ends in the state its return value
+ * says, and leaves no memory behind; errors nobody saw are told. Method: small programs under
+ * rondo_run(), one per rule; row numbers (T1...) are those of asyncio's parity table. */
 #include "support/step.h"
 
 static int returns(void *arg)
@@ -26,7 +26,7 @@ static int sleeps_for_ever(void *arg)
 	return rondo_sleep(1e9);
 }
 
-/* --- what on_error was told ---------------------------------------------------------------------- */
+/* --- what on_error was told --------------------------------------------------------------- */
 
 static struct {
 	unsigned n;
@@ -52,12 +52,13 @@ static void run_telling(rondo_fn *main, int expected)
 	assert_run_on(&rondo__kernel_linux, &o, main, NULL, expected);
 }
 
-/* --- creating and running ------------------------------------------------------------------------ */
+/* --- creating and running ----------------------------------------------------------------- */
 
 static int order_main(void *arg)
 {
 	(void)arg;
-	rondo_task *a = rondo_create_task(notes, word("a")), *b = rondo_create_task(notes, word("b"));
+	rondo_task *a = rondo_create_task(notes, word("a"));
+	rondo_task *b = rondo_create_task(notes, word("b"));
 
 	note("created");
 	CHECK_EQUAL(rondo_await(b), 0);
@@ -181,7 +182,7 @@ static void test_a_task_cannot_await_itself(void **state)
 	assert_run(self_main, NULL, 0);
 }
 
-/* --- options ------------------------------------------------------------------------------------- */
+/* --- options ------------------------------------------------------------------------------ */
 
 struct args {
 	char text[100];
@@ -248,8 +249,9 @@ static int untouched_main(void *arg)
 	double result = 9;
 
 	(void)arg;
-	CHECK_EQUAL(rondo_await_result(rondo_create_task_with(&o, fails_after_writing, NULL), &result,
-				       sizeof(result)), -EIO);
+	rondo_task *t = rondo_create_task_with(&o, fails_after_writing, NULL);
+
+	CHECK_EQUAL(rondo_await_result(t, &result, sizeof(result)), -EIO);
 	CHECK(result == 9);
 	return 0;
 }
@@ -311,6 +313,7 @@ static int sizes_main(void *arg)
 {
 	static size_t sizes[] = { 8 << 10, 48 << 10, 900 << 10, 8 << 20 };
 	const size_t stacks[] = { 1, 0, 1 << 20, 9 << 20 };	/* 1: the smallest there is */
+	const struct rondo_task_options too_large = { .stack_size = SIZE_MAX };
 
 	(void)arg;
 	for (int i = STEP_CHECKED; i < 4; i++) {
@@ -318,8 +321,7 @@ static int sizes_main(void *arg)
 
 		CHECK_EQUAL(rondo_await(rondo_create_task_with(&o, uses_stack, &sizes[i])), 0);
 	}
-	CHECK(rondo_create_task_with(&(struct rondo_task_options){ .stack_size = SIZE_MAX }, returns,
-				     NULL) == NULL);
+	CHECK(rondo_create_task_with(&too_large, returns, NULL) == NULL);
 	return 0;
 }
 
@@ -359,7 +361,7 @@ static void test_the_stack_used_is_measured_on_request(void **state)
 	assert_run(stack_used_main, NULL, 0);
 }
 
-/* --- dropped before it ran ----------------------------------------------------------------------- */
+/* --- dropped before it ran ---------------------------------------------------------------- */
 
 static unsigned n_dropped, n_bodies;
 static int dropped_value;
@@ -418,7 +420,7 @@ static void test_on_drop_is_called_if_and_only_if_the_body_never_ran(void **stat
 	assert_int_equal(n_bodies, 2);
 }
 
-/* --- errors nobody saw --------------------------------------------------------------------------- */
+/* --- errors nobody saw -------------------------------------------------------------------- */
 
 static int detached_main(void *arg)
 {
@@ -545,7 +547,7 @@ static void test_the_error_of_main_is_returned_and_not_told(void **state)
 	assert_int_equal(told.n, 0);
 }
 
-/* --- several handles, several awaiters ----------------------------------------------------------- */
+/* --- several handles, several awaiters ---------------------------------------------------- */
 
 static int awaits_and_notes(void *arg)
 {
@@ -584,7 +586,7 @@ static void test_all_who_await_a_task_are_woken_in_order(void **state)
 	assert_log("8 8 main");
 }
 
-/* --- names and lists ----------------------------------------------------------------------------- */
+/* --- names and lists ---------------------------------------------------------------------- */
 
 static int names_main(void *arg)
 {
@@ -691,7 +693,7 @@ static void test_a_task_tells_what_it_waits_for(void **state)
 	assert_run(describe_main, NULL, 0);
 }
 
-/* --- memory -------------------------------------------------------------------------------------- */
+/* --- memory ------------------------------------------------------------------------------- */
 
 static int lifo_main(void *arg)
 {

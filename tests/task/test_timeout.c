@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_timeout.c - goal: a time limit cancels its own task, turns only its own cancel into -ETIMEDOUT,
- * and leaves the count of requests as it found it. Method: probes p26 to p29 of the ordering oracle and
- * rows W7 to W13, on a fake clock where the order of deadlines matters and on the real one, in all timer
- * modes, where it does not. */
+/* test_timeout.c - goal: a time limit cancels its own task, turns only its own cancel into
+ * -ETIMEDOUT, and leaves the count of requests as it found it. Method: probes p26 to p29 of the
+ * ordering oracle and rows W7 to W13, on a fake clock where the order of deadlines matters and
+ * on the real one, in all timer modes, where it does not. */
 #include "support/step.h"
 
 #include <math.h>
@@ -29,7 +29,7 @@ static uint64_t n_timers(void)
 	return stats.n_timers;
 }
 
-/* --- one limit ----------------------------------------------------------------------------------- */
+/* --- one limit ---------------------------------------------------------------------------- */
 
 static int expires_main(void *arg)
 {
@@ -193,7 +193,7 @@ static void test_odd_limits_are_errors_or_very_long(void **state)
 	run_in_all_modes(odd_main);
 }
 
-/* --- what the code inside makes of it ------------------------------------------------------------ */
+/* --- what the code inside makes of it ----------------------------------------------------- */
 
 static int inside_main(void *arg)
 {
@@ -282,7 +282,7 @@ static void test_requests_from_before_the_limit_do_not_count_against_it(void **s
 	run_in_all_modes(entered_cancelled_main);
 }
 
-/* --- nested -------------------------------------------------------------------------------------- */
+/* --- nested ------------------------------------------------------------------------------- */
 
 static int nested_main(void *arg)
 {
@@ -366,7 +366,7 @@ static void test_fifty_nested_limits_are_one_timeout(void **state)
 	run_in_all_modes(deep_main);
 }
 
-/* --- rescheduling -------------------------------------------------------------------------------- */
+/* --- rescheduling ------------------------------------------------------------------------- */
 
 static int reschedule_main(void *arg)
 {
@@ -399,7 +399,7 @@ static void test_a_limit_can_be_moved_until_it_has_passed(void **state)
 	run_in_all_modes(reschedule_main);
 }
 
-/* --- what is waited for -------------------------------------------------------------------------- */
+/* --- what is waited for ------------------------------------------------------------------- */
 
 static int waits_a_while(void *arg)
 {
@@ -517,7 +517,7 @@ static void test_a_byte_and_a_limit_in_the_same_turn_lose_neither(void **state)
 	step_log[0] = '\0';
 }
 
-/* --- wait_for ------------------------------------------------------------------------------------ */
+/* --- wait_for ----------------------------------------------------------------------------- */
 
 static unsigned n_called;
 

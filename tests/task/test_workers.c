@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_workers.c - goal: rondo_run_workers() runs main once per worker, each with a loop, a thread and
- * a number of its own, ends them all when one fails, and returns the first error. Method: workers that
- * meet, fail or wait for ever; thread and ring set-up are starved in children. Clean under TSan. */
+/* test_workers.c - goal: rondo_run_workers() runs main once per worker, each with a loop, a
+ * thread and a number of its own, ends them all when one fails, and returns the first error.
+ * Method: workers that meet, fail or wait for ever; thread and ring set-up are starved in
+ * children. Clean under TSan. */
 #include "support/step.h"
 
 #include <pthread.h>
