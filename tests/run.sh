@@ -184,8 +184,8 @@ valgrind_subset() {
 	under_valgrind 'valgrind addresses' '^(loop|task)/' --undef-value-errors=no
 }
 
-# The engine works for nobody with the usual limits, too. It gets a copy, because a clone below
-# /root is closed to it.
+# The engine works for an ordinary user with the usual limits, too. It gets a copy, because a clone
+# below /root is closed to it.
 ordinary_user() {
 	copy=$(mktemp -d /tmp/rondo-user.XXXXXX) || return
 	chmod 755 "$copy"
@@ -199,7 +199,7 @@ ordinary_user() {
 		timeout 3000 python3 "$root/tests/support/run_under.py" "$out/gcc" \
 		--except '^(base|random)/' --cwd "$copy/cwd" \
 		--move "$out/gcc=$copy/build" --move "$root=$copy/source" -- \
-		setpriv --reuid=65534 --regid=65534 --clear-groups \
+		setpriv --reuid='{id}' --regid='{id}' --clear-groups \
 		prlimit --memlock=8388608:8388608 --nofile=1024:1024
 	rm -rf "$copy"
 }

@@ -15,6 +15,7 @@
 /* Ranges of these bytes at a time where an SQE has only 32 bits for a length. */
 enum { RANGE_MAX = 1 << 30 };
 
+/* A FIFO is opened as with O_NONBLOCK, mostly (KN-40). */
 int rondo_openat(int dirfd, const char *path, int flags, mode_t mode)
 {
 	struct op op;

@@ -24,7 +24,7 @@ static inline int io_checkpoint(void)
 }
 
 /* Await an op, and begin it again if it was interrupted for nothing: where it waits in a kernel
- * thread, SIGSTOP and SIGCONT (^Z and fg) do that. */
+ * thread, SIGSTOP and SIGCONT (^Z and fg) do that (KN-10). */
 static inline int io_await(struct op *op)
 {
 	const struct io_uring_sqe copy = *op->sqe;

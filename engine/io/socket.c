@@ -32,7 +32,7 @@ int rondo_socket(int domain, int type, int protocol)
 
 int rondo_socketpair(int domain, int type, int protocol, int fds[2])
 {
-	int pair[2], ret;	/* the kernel writes pair even if it then fails */
+	int pair[2], ret;	/* written even by a call that fails (KN-39) */
 
 	type |= SOCK_CLOEXEC;
 	ret = (int)kernel_call4(seam(), SYS_socketpair, domain, type, protocol, pair);
@@ -130,7 +130,7 @@ static int connect_now(int fd, const struct sockaddr *addr, socklen_t addrlen)
 
 /* AF_UNIX connects at once, or not while the listener's backlog is full. The kernel tells nobody
  * when it has room again, so in the ring the connect would spin through its retries, unseen by a
- * cancel, and then hold a worker thread. */
+ * cancel, and then hold a worker thread (KN-37). */
 static int connect_unix(int fd, const struct sockaddr *addr, socklen_t addrlen)
 {
 	int ret = io_checkpoint();

@@ -98,7 +98,7 @@ static int sendmsg_now(const struct rondo_task *self, int fd, const struct msghd
 }
 
 /* A datagram to a named AF_UNIX socket whose queue is full: as in connect_unix(), there is nothing
- * to poll, so it must not go through the ring. */
+ * to poll, so it must not go through the ring (KN-37); and a poll would wake late (KN-38). */
 static int sendmsg_unix(const struct rondo_task *self, int fd, const struct msghdr *msg, int flags)
 {
 	int ret = io_checkpoint();

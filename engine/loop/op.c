@@ -249,7 +249,7 @@ void rondo__op_start(struct loop *l, struct op *op)
 }
 
 /* Interrupted, though nobody here asked for it. SIGSTOP does that to an op that waits in a worker
- * thread: it can be begun again. */
+ * thread: it can be begun again. -ECANCELED: no such thread could be had (KN-41). */
 static int unasked(int res)
 {
 	return res == -ECANCELED ? -EIO : -EINTR;

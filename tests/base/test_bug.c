@@ -1,43 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* test_bug.c - goal: a wrong program stops with SIGABRT and one line that says what and where.
  * Method: be wrong in a forked child and read what it leaves on stderr. */
-#include "support/check.h"
-
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "support/child.h"
 
 #include "base/bug.h"
-
-static char said[1024];
-
-/* Run f in a child, its stderr in `said`; returns the wait status. */
-static int in_child(void (*f)(void))
-{
-	ssize_t n, size = 0;
-	int status, ends[2];
-	pid_t pid;
-
-	assert_int_equal(pipe(ends), 0);
-	pid = fork();
-	if (pid == 0) {
-		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
-		signal(SIGABRT, SIG_DFL);
-		dup2(ends[1], STDERR_FILENO);
-		close(ends[0]);
-		close(ends[1]);
-		f();
-		_exit(0);
-	}
-	close(ends[1]);
-	while ((n = read(ends[0], said + size, sizeof(said) - 1 - (size_t)size)) > 0)
-		size += n;
-	said[size] = '\0';
-	close(ends[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return status;
-}
 
 static void assert_aborted(int status)
 {
@@ -47,7 +13,7 @@ static void assert_aborted(int status)
 
 static void assert_one_line(void)
 {
-	assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1);
+	assert_ptr_equal(strchr(child_stderr, '\n'), child_stderr + strlen(child_stderr) - 1);
 }
 
 enum { WRONG_LINE = __LINE__ + 4 };
@@ -63,11 +29,11 @@ static void test_bug_aborts_with_one_line(void **state)
 	char end[64];
 
 	(void)state;
-	assert_aborted(in_child(be_wrong));
+	assert_aborted(child_status(be_wrong));
 	snprintf(end, sizeof(end), "test_bug.c:%d)\n", WRONG_LINE);
-	assert_memory_equal(said, start, strlen(start));
-	assert_true(strlen(said) > strlen(end));
-	assert_string_equal(said + strlen(said) - strlen(end), end);
+	assert_memory_equal(child_stderr, start, strlen(start));
+	assert_true(strlen(child_stderr) > strlen(end));
+	assert_string_equal(child_stderr + strlen(child_stderr) - strlen(end), end);
 	assert_one_line();
 }
 
@@ -82,9 +48,9 @@ static void check_what_does_not_hold(void)
 static void test_bug_on_names_the_condition(void **state)
 {
 	(void)state;
-	assert_aborted(in_child(check_what_does_not_hold));
-	assert_non_null(strstr(said, "rondo: BUG: three == 3 ("));
-	assert_null(strstr(said, "three > 3"));
+	assert_aborted(child_status(check_what_does_not_hold));
+	assert_non_null(strstr(child_stderr, "rondo: BUG: three == 3 ("));
+	assert_null(strstr(child_stderr, "three > 3"));
 	assert_one_line();
 }
 
@@ -96,8 +62,8 @@ static void check_what_holds(void)
 static void test_bug_on_says_nothing_when_all_is_well(void **state)
 {
 	(void)state;
-	assert_int_equal(in_child(check_what_holds), 0);
-	assert_string_equal(said, "");
+	assert_int_equal(child_status(check_what_holds), 0);
+	assert_string_equal(child_stderr, "");
 }
 
 static void be_wrong_at_length(void)
@@ -112,8 +78,8 @@ static void be_wrong_at_length(void)
 static void test_a_long_text_is_cut_and_still_ends_the_line(void **state)
 {
 	(void)state;
-	assert_aborted(in_child(be_wrong_at_length));
-	assert_int_equal(strlen(said), 256);
+	assert_aborted(child_status(be_wrong_at_length));
+	assert_int_equal(strlen(child_stderr), 256);
 	assert_one_line();
 }
 
@@ -126,8 +92,8 @@ static void be_wrong_with_nobody_listening(void)
 static void test_bug_aborts_without_a_stderr(void **state)
 {
 	(void)state;
-	assert_aborted(in_child(be_wrong_with_nobody_listening));
-	assert_string_equal(said, "");
+	assert_aborted(child_status(be_wrong_with_nobody_listening));
+	assert_string_equal(child_stderr, "");
 }
 
 int main(void)

@@ -2,12 +2,9 @@
 /* test_heap.c - goal: the heap hands out timers in (when, sequence) order, whatever was pushed and
  * removed before, and every node knows its slot. Method: random pushes and removals against a
  * sorted array that is too simple to be wrong; the whole heap is verified after each step. */
-#include "support/check.h"
+#include "support/child.h"
 
 #include <errno.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/heap.h"
 #include "switch/sanitizer.h"
@@ -248,9 +245,9 @@ static void test_taking_back_again_and_again_stays_small(void **state)
 }
 
 /* In a child, whose address space ends before the heap's appetite does. */
-static int reserve_until_refused(size_t bytes)
+static int reserve_until_refused(void *bytes)
 {
-	struct rlimit limit = { bytes, bytes };
+	struct rlimit limit = { *(rlim_t *)bytes, *(rlim_t *)bytes };
 	struct heap h = { 0 }, before = { 0 };
 	int ret = setrlimit(RLIMIT_AS, &limit);
 
@@ -259,27 +256,21 @@ static int reserve_until_refused(size_t bytes)
 		before = h;
 		ret = rondo__heap_reserve(&h);
 	}
-	return ret == -ENOMEM && before.capacity > 0 && memcmp(&h, &before, sizeof(h)) == 0;
+	CHILD_CHECK(ret == -ENOMEM && before.capacity > 0);
+	CHILD_CHECK(memcmp(&h, &before, sizeof(h)) == 0);
+	return 0;
 }
 
 static void test_reserve_without_memory_changes_nothing(void **state)
 {
-	int status;
-	pid_t pid;
-
 	(void)state;
 	if (SAN_ADDRESS || SAN_THREAD || RUNNING_ON_VALGRIND) {
 		print_message("a checker's shadow memory leaves no room for RLIMIT_AS\n");
 		skip();
 	}
 	/* The limit decides which of its two arrays is refused; between two doublings both are. */
-	for (size_t bytes = 128 << 20; bytes < 256 << 20; bytes += 16 << 20) {
-		pid = fork();
-		if (pid == 0)
-			_exit(reserve_until_refused(bytes) ? 0 : 1);
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_int_equal(status, 0);
-	}
+	for (rlim_t bytes = 128 << 20; bytes < 256 << 20; bytes += 16 << 20)
+		assert_int_equal(child_code(reserve_until_refused, &bytes), 0);
 }
 
 int main(void)

@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* child.h - do something to a process that must not happen to the test: in a child, whose findings
- * come back through shared memory. No cmocka in the child: a failed assert would run the rest
- * there. */
-#ifndef RONDO_TESTS_CHILD_H
-#define RONDO_TESTS_CHILD_H
+/* child.h - faults of a whole process, in a child whose findings come back through shared memory:
+ * how it gets its limits and filters, and struct finding. */
+#ifndef RONDO_TESTS_FAULTS_CHILD_H
+#define RONDO_TESTS_FAULTS_CHILD_H
 
-#include "support/check.h"
+#include "support/child.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 struct finding {
 	int argument;
@@ -42,27 +38,22 @@ static inline void finding_free(struct finding *f)
 	munmap(f, sizeof(*f));
 }
 
-static inline pid_t child_start(void (*f)(struct finding *), struct finding *finding)
-{
-	pid_t pid;
+struct search {
+	void (*f)(struct finding *);
+	struct finding *finding;
+};
 
-	fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		f(finding);
-		_exit(0);
-	}
-	return pid;
+static inline int child_search(void *arg)
+{
+	const struct search *s = arg;
+
+	s->f(s->finding);
+	return 0;
 }
 
-/* The exit code, or 1000 and the signal that killed it. */
-static inline int child_end(pid_t pid)
+static inline pid_t child_start(void (*f)(struct finding *), struct finding *finding)
 {
-	int status;
-
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+	return child_fork(child_search, &(struct search){ f, finding });
 }
 
 static inline struct finding *in_child(void (*f)(struct finding *), int argument)
@@ -104,5 +95,18 @@ static inline int child_limit(int resource, rlim_t n)
 	struct rlimit limit = { n, n };
 
 	return setrlimit((__rlimit_resource_t)resource, &limit) < 0 ? -errno : 0;
+}
+
+/* Those of this process. */
+static inline int count_descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	while (d && readdir(d))
+		n++;
+	if (d)
+		closedir(d);
+	return n;
 }
 #endif

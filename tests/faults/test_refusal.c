@@ -6,7 +6,6 @@
  * RUN_SERIAL: for some microseconds it switches io_uring off for the whole system. */
 #include "child.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -16,18 +15,6 @@
 #include "rondo/task.h"
 
 static const char sysctl_path[] = "/proc/sys/kernel/io_uring_disabled";
-
-static int count_descriptors(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (d && readdir(d))
-		n++;
-	if (d)
-		closedir(d);
-	return n;
-}
 
 static int return_seven(void *arg)
 {

@@ -115,8 +115,8 @@ static inline bool net_is_pattern(const void *buf, size_t len, size_t offset)
 	return true;
 }
 
-/* Returns how many bytes went in before fd was full. */
-static inline size_t net_stuff(int fd)
+/* Goes on with the pattern at offset; returns how many bytes went in before fd was full. */
+static inline size_t net_stuff(int fd, size_t offset)
 {
 	char block[4096];
 	size_t n_bytes = 0;
@@ -124,7 +124,7 @@ static inline size_t net_stuff(int fd)
 
 	for (size_t len = sizeof(block); len; len /= 16)
 		do {
-			net_fill_pattern(block, len, n_bytes);
+			net_fill_pattern(block, len, offset + n_bytes);
 			n = send(fd, block, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 			n_bytes += n > 0 ? (size_t)n : 0;
 		} while (n > 0);

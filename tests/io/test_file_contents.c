@@ -187,7 +187,7 @@ static void test_sizes_change_as_asked(void **state)
 
 static int is_told_errors(void *arg)
 {
-	int p[2];
+	int p[2], ret;
 
 	(void)arg;
 	CHECK_EQUAL(pipe2(p, O_CLOEXEC), 0);
@@ -199,7 +199,9 @@ static int is_told_errors(void *arg)
 	CHECK_EQUAL(rondo_fallocate(p[1], 0, 0, 1), -ESPIPE);
 	CHECK_EQUAL(rondo_fallocate(fd, 0, 0, 0), -EINVAL);
 	CHECK_EQUAL(rondo_fallocate(fd, 1 << 20, 0, 1), -EOPNOTSUPP);
-	CHECK_EQUAL(rondo_fallocate(fd, 0, 0, INT64_MAX), -EFBIG);
+	/* No file system has room for it; tmpfs alone would not mind the size. */
+	ret = rondo_fallocate(fd, 0, 0, INT64_MAX);
+	CHECK(ret == -EFBIG || ret == -ENOSPC);
 	CHECK_EQUAL(rondo_fadvise(-1, 0, 0, POSIX_FADV_NORMAL), -EBADF);
 	CHECK_EQUAL(rondo_fadvise(p[0], 0, 0, POSIX_FADV_NORMAL), -ESPIPE);
 	CHECK_EQUAL(rondo_fadvise(fd, 0, 0, 99), -EINVAL);
@@ -222,10 +224,13 @@ static void test_errors_come_back_as_they_are(void **state)
 
 static int truncate_errors(void *arg)
 {
+	int ret;
+
 	(void)arg;
 	CHECK_EQUAL(rondo_ftruncate(-1, 0), -EBADF);
 	CHECK_EQUAL(rondo_ftruncate(fd, -1), -EINVAL);
-	CHECK_EQUAL(rondo_ftruncate(fd, INT64_MAX), -EFBIG);
+	ret = rondo_ftruncate(fd, INT64_MAX);
+	CHECK(ret == -EFBIG || (ret == 0 && lseek(fd, 0, SEEK_END) == INT64_MAX));	/* tmpfs */
 	return 0;
 }
 

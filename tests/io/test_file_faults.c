@@ -3,6 +3,7 @@
  * processes, files that change while they are read. Goal: the error or the short count reaches the
  * task that awaited it, and nothing else happens. Method: the real causes, mostly in a child
  * process that may be limited, stripped of its rights or killed. */
+#include "support/child.h"
 #include "support/folder.h"
 #include "support/matrix.h"
 
@@ -25,7 +26,7 @@ enum {
 static char big[BIG];
 
 /* In a child: run main_fn, tell a failed check, and make an exit status. */
-static int run_in_child(rondo_fn *main_fn)
+static int run_checked(rondo_fn *main_fn)
 {
 	int ret = rondo_run(main_fn, NULL);
 
@@ -66,13 +67,13 @@ static int with_a_small_disk(void)
 	    mkdir("disk", 0700) < 0 || mount("none", "disk", "tmpfs", 0, "size=1m") < 0 ||
 	    chdir("disk") < 0)
 		return SKIPPED;
-	return run_in_child(fills_the_disk);
+	return run_checked(fills_the_disk);
 }
 
 static void test_a_full_disk_is_enospc_after_what_fitted(void **state)
 {
 	(void)state;
-	assert_child_passed(in_child(with_a_small_disk), "mounting a tmpfs (needs root)");
+	assert_child_passed(child_result(with_a_small_disk), "mounting a tmpfs (needs root)");
 }
 
 static int exceeds_its_limit(void *arg)
@@ -94,13 +95,13 @@ static int with_a_file_limit(void)
 {
 	const struct rlimit limit = { 1000, 1000 };
 
-	return setrlimit(RLIMIT_FSIZE, &limit) < 0 ? SKIPPED : run_in_child(exceeds_its_limit);
+	return setrlimit(RLIMIT_FSIZE, &limit) < 0 ? SKIPPED : run_checked(exceeds_its_limit);
 }
 
 static void test_a_file_size_limit_shortens_and_then_fails_writes(void **state)
 {
 	(void)state;
-	assert_child_passed(in_child(with_a_file_limit), "RLIMIT_FSIZE");
+	assert_child_passed(child_result(with_a_file_limit), "RLIMIT_FSIZE");
 }
 
 /* --- no right -------------------------------------------------------------------------------- */
@@ -125,12 +126,12 @@ static int without_rights(void)
 		return SKIPPED;
 	if (geteuid() == 0 && (setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
 		return SKIPPED;
-	return run_in_child(is_denied);
+	return run_checked(is_denied);
 }
 
 static void test_permissions_are_those_of_the_user(void **state)
 {
-	int status = in_child(without_rights);
+	int status = child_result(without_rights);
 
 	(void)state;
 	assert_int_equal(chmod(".", 0700), 0);
@@ -180,13 +181,13 @@ static int reader_goes_away(void *arg)
 static int with_default_sigpipe(void)
 {
 	signal(SIGPIPE, SIG_DFL);
-	return run_in_child(writes_to_nobody) || run_in_child(reader_goes_away);
+	return run_checked(writes_to_nobody) || run_checked(reader_goes_away);
 }
 
 static void test_a_pipe_without_reader_is_an_error_and_no_signal(void **state)
 {
 	(void)state;
-	assert_int_equal(in_child(with_default_sigpipe), 0);
+	assert_int_equal(child_result(with_default_sigpipe), 0);
 }
 
 /* --- a stopped process ----------------------------------------------------------------------- */
@@ -200,9 +201,10 @@ static int opens_a_fifo(void *arg)
 	return fd < 0 ? fd : rondo_close(fd);
 }
 
-static int waits_for_a_fifo(void)
+static int waits_for_a_fifo(void *unused)
 {
-	return run_in_child(opens_a_fifo);
+	(void)unused;
+	return run_checked(opens_a_fifo);
 }
 
 /* Does any thread of the process wait in a call of this name? */
@@ -245,10 +247,7 @@ static void test_a_stopped_and_continued_process_goes_on_waiting(void **state)
 
 	(void)state;
 	assert_int_equal(mkfifo("stopped", 0600), 0);
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0)
-		_exit(waits_for_a_fifo());
+	pid = child_fork(waits_for_a_fifo, NULL);
 	seen = becomes_true(is_waiting, pid);
 	if (seen && kill(pid, SIGSTOP) == 0 && becomes_true(is_stopped, pid) &&
 	    kill(pid, SIGCONT) == 0 && becomes_true(is_waiting, pid))

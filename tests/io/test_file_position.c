@@ -267,12 +267,14 @@ static off_t greatest(int fd)
 	return good;
 }
 
-static int meets_the_last_position(void *arg)
+static int meets_the_last_position(void *has_one)
 {
 	int fd = rondo_open("huge", O_RDWR | O_CREAT | O_TRUNC, 0600);
 	off_t last = greatest(fd);
 
-	(void)arg;
+	*(bool *)has_one = last < INT64_MAX;
+	if (last == INT64_MAX)
+		return rondo_close(fd);
 	CHECK_EQUAL(lseek(fd, last - 10, SEEK_SET), last - 10);
 	CHECK_EQUAL(rondo_read(fd, buf, 100), 0);
 	CHECK_EQUAL(position(fd), last - 10);
@@ -291,8 +293,15 @@ static int meets_the_last_position(void *arg)
 
 static void test_the_last_position_there_is(void **state)
 {
+	bool has_one = false;
+
 	(void)state;
-	run_passes(meets_the_last_position);
+	assert_int_equal(rondo_run(meets_the_last_position, &has_one), 0);
+	assert_checks_passed();
+	if (!has_one) {
+		print_message("skipped: the temporary folder's files may be of any size\n");
+		skip();
+	}
 }
 
 /* --- what has no position, or does not care -------------------------------------------------- */

@@ -3,6 +3,7 @@
  * costs no kernel thread (KN-25), and that a kernel without IORING_OP_PIPE still makes pipes.
  * Method: pipes that are empty or full, a file, a socket; threads are counted in
  * /proc/self/task. */
+#include "support/child.h"
 #include "support/folder.h"
 #include "support/matrix.h"
 
@@ -211,7 +212,7 @@ static int with_default_sigpipe(void)
 static void test_a_pipe_without_reader_is_an_error_and_no_signal(void **state)
 {
 	(void)state;
-	assert_int_equal(in_child(with_default_sigpipe), 0);
+	assert_int_equal(child_result(with_default_sigpipe), 0);
 }
 
 /* --- waiting costs no thread ----------------------------------------------------------------- */
@@ -320,8 +321,8 @@ static int waits_for_room(void)
 static void test_waiting_splices_hold_no_threads(void **state)
 {
 	(void)state;
-	assert_int_equal(in_child(waits_for_input), 0);
-	assert_int_equal(in_child(waits_for_room), 0);
+	assert_int_equal(child_result(waits_for_input), 0);
+	assert_int_equal(child_result(waits_for_room), 0);
 }
 
 /* --- pipe ------------------------------------------------------------------------------------ */

@@ -4,13 +4,10 @@
 #include "vectors.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "random/entropy.h"
 #include "random/source.h"
+#include "support/child.h"
 
 static void test_bits_come_from_the_high_end_of_a_word(void **state)
 {
@@ -146,26 +143,20 @@ static void test_a_system_generator_without_entropy_is_refused(void **state)
 	rondo__random_entropy = rondo__entropy_kernel;
 }
 
+static int draw_without_entropy(void *r)
+{
+	rondo__random_entropy = no_entropy;
+	rondo_random_random_r(r);
+	return 0;
+}
+
 static void test_entropy_refused_later_aborts(void **state)
 {
 	struct rondo_random r;
-	int status;
-	pid_t pid;
 
 	(void)state;
 	assert_int_equal(rondo_random_init_system(&r), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
-		signal(SIGABRT, SIG_DFL);
-		rondo__random_entropy = no_entropy;
-		rondo_random_random_r(&r);
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status));
-	assert_int_equal(WTERMSIG(status), SIGABRT);
+	assert_int_equal(child_code(draw_without_entropy, &r), CHILD_KILLED + SIGABRT);
 }
 
 int main(void)

@@ -5,6 +5,7 @@
 #define RONDO_TESTS_RAW_H
 
 #include "support/check.h"
+#include "support/child.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -149,21 +150,6 @@ static inline void raw_cancel(struct raw *r, uint64_t target, uint64_t user_data
 
 	io_uring_prep_cancel64(sqe, target, 0);
 	sqe->user_data = user_data;
-}
-
-/* Run f(arg) in a child process: its exit code, or 1000 and the signal that killed it. */
-static inline int raw_fork(int (*f)(void *), void *arg)
-{
-	int status;
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0)
-		_exit(f(arg));
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
 static inline int raw_count_entries(const char *folder)

@@ -8,6 +8,7 @@
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
 
 enum { N_ROUNDS = 100, SLOW_READ = 32 << 20, CANCELLED_BEFORE = -1000 };
@@ -133,6 +134,51 @@ static void test_kn10_a_restart_code_of_the_kernel_may_leak(void **state)
 	raw_close_pair(from);
 	raw_close_pair(to);
 	raw_close(&r);
+}
+
+enum { STOPS_NOTHING = 100, STOP_FAILED = 101 };
+
+/* Stop ourselves, which reaches our worker threads too, until the splice ends. What it ended with,
+ * below 100: 1 for a restart code, or an errno. */
+static int stop_a_blocked_splice(void *unused)
+{
+	int from[2], to[2];
+	struct raw r;
+
+	(void)unused;
+	if (pipe(from) < 0 || pipe(to) < 0 ||
+	    raw_try_open(&r, &rondo__kernel_linux, &(struct ring_options){ 0 }) < 0)
+		return STOP_FAILED;
+	io_uring_prep_splice(rondo__ring_sqe(&r.ring), from[0], -1, to[1], -1, 10, 0);
+	for (uint64_t ms = 1; !r.n && ms < 2000; ms *= 2) {
+		if (rondo__ring_enter(&r.ring, 1, raw_now() + ms * (RAW_SECOND / 1000)) < 0)
+			return STOP_FAILED;
+		rondo__ring_reap(&r.ring);
+		if (!r.n && raise(SIGSTOP) != 0)
+			return STOP_FAILED;
+	}
+	if (!r.n)
+		return STOPS_NOTHING;
+	return r.log[0].res <= -512 && r.log[0].res >= -516 ? 1 : -r.log[0].res;
+}
+
+static void test_kn10_a_stop_signal_ends_what_blocks_in_a_worker(void **state)
+{
+	int status, n_stops = 0;
+	pid_t pid;
+
+	(void)state;
+	pid = child_fork(stop_a_blocked_splice, NULL);
+	assert_true(pid > 0);
+	while (waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) && ++n_stops)
+		kill(pid, SIGCONT);
+	assert_true(WIFEXITED(status));
+	status = WEXITSTATUS(status);
+	print_message("%d stops: %s\n", n_stops,
+		      status == 1 ? "a restart code" :
+		      status == EINTR ? "-EINTR" :
+		      status == STOPS_NOTHING ? "the splice went on" : "an error");
+	assert_true(status == 1 || status == EINTR || status == STOPS_NOTHING);
 }
 
 static void test_kn11_closing_a_socket_ends_nothing_and_sends_no_fin(void **state)
@@ -341,6 +387,7 @@ int main(void)
 		cmocka_unit_test(test_kn7_a_cancel_may_answer_with_a_count),
 		cmocka_unit_test(test_kn7_running_file_work_cannot_be_cancelled),
 		cmocka_unit_test(test_kn10_a_restart_code_of_the_kernel_may_leak),
+		cmocka_unit_test(test_kn10_a_stop_signal_ends_what_blocks_in_a_worker),
 		cmocka_unit_test(test_kn11_closing_a_socket_ends_nothing_and_sends_no_fin),
 		cmocka_unit_test(test_kn12_a_timeout_cancels_by_value_whoever_bears_it),
 		cmocka_unit_test(test_kn12_a_cancel_ends_one_of_those_that_bear_its_number),

@@ -63,8 +63,8 @@ static void test_kn1_a_thousand_guards_cost_no_mapping(void **state)
 	for (unsigned i = 0; i < N_GUARDS; i++)
 		assert_int_equal(madvise(p + (size_t)2 * i * PAGE, PAGE, MADV_GUARD_INSTALL_), 0);
 	assert_int_equal(lines_of("/proc/self/maps"), before);
-	assert_int_equal(raw_fork(touch, p), 1000 + SIGSEGV);
-	assert_int_equal(raw_fork(touch, p + PAGE), 0);
+	assert_int_equal(child_code(touch, p), CHILD_KILLED + SIGSEGV);
+	assert_int_equal(child_code(touch, p + PAGE), 0);
 	/* To the kernel a guard is a bad address and not a signal. */
 	raw_open(&r);
 	raw_read(&r, zero, p, 1, 1);
@@ -110,7 +110,7 @@ static void test_kn2_mprotect_guards_stop_at_half_the_map_limit(void **state)
 		print_message("vm.max_map_count is %u: reaching it would take long\n", n[1]);
 		skip();
 	}
-	assert_int_equal(raw_fork(exhaust_maps, n), 0);
+	assert_int_equal(child_code(exhaust_maps, n), 0);
 	print_message("%u guards with vm.max_map_count %u\n", n[0], n[1]);
 	assert_true(n[0] <= n[1] / 2);
 	assert_true(n[0] > n[1] / 2 - 1000);
@@ -186,7 +186,7 @@ static int open_with_little_memlock(void *arg)
 
 static void test_kn5_a_ring_shrinks_to_an_ordinary_users_memlock(void **state)
 {
-	int ret = raw_fork(open_with_little_memlock, NULL);
+	int ret = child_code(open_with_little_memlock, NULL);
 
 	(void)state;
 	if (ret == NO_ROOM && getuid() != 0) {
@@ -221,7 +221,7 @@ static void test_kn17_a_forked_child_shares_the_ring(void **state)
 
 	(void)state;
 	assert_int_equal(io_uring_queue_init(8, &plain, 0), 0);
-	assert_int_equal(raw_fork(submit_in_child, &plain), 0);
+	assert_int_equal(child_code(submit_in_child, &plain), 0);
 	assert_int_equal(io_uring_cq_ready(&plain), 1);	/* the child's, in our queue */
 	io_uring_queue_exit(&plain);
 	raw_open(&r);
@@ -229,7 +229,7 @@ static void test_kn17_a_forked_child_shares_the_ring(void **state)
 		print_message("this kernel has no SINGLE_ISSUER\n");
 		skip();
 	}
-	assert_int_equal(raw_fork(enter_in_child, &r), 0);
+	assert_int_equal(child_code(enter_in_child, &r), 0);
 	raw_nop(&r, 1);
 	raw_wait(&r, 1);
 	raw_fence(&r);

@@ -44,7 +44,7 @@ static int read_default_workers(void *arg)
 
 static void test_kn6_unbounded_workers_are_unbounded_by_default(void **state)
 {
-	int ret = raw_fork(read_default_workers, NULL);
+	int ret = child_code(read_default_workers, NULL);
 
 	(void)state;
 	assert_true(ret == 0 || ret == 1);
@@ -92,8 +92,8 @@ static void test_kn25_every_blocked_splice_holds_a_worker(void **state)
 	unsigned many = 100, few = 2;
 
 	(void)state;
-	assert_int_equal(raw_fork(count_blocked_splices, &many), N_SPLICES);
-	assert_int_equal(raw_fork(count_blocked_splices, &few), 2);
+	assert_int_equal(child_code(count_blocked_splices, &many), N_SPLICES);
+	assert_int_equal(child_code(count_blocked_splices, &few), 2);
 }
 
 /* 1: done by a worker; 0: done inline or by poll, without a thread. */
@@ -145,7 +145,7 @@ static int where_does_it_run(void *which)
 
 static int place_of(int which)
 {
-	return raw_fork(where_does_it_run, &which);
+	return child_code(where_does_it_run, &which);
 }
 
 static void test_kn24_metadata_and_shutdown_always_cost_a_worker(void **state)

@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static char test_folder[PATH_MAX];
@@ -32,20 +31,5 @@ static inline int leave_folder(void **state)
 {
 	(void)state;
 	return chdir("/") == 0 ? nftw(test_folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS) : -1;
-}
-
-/* Run fn in a child process. Returns its result (0 to 99) or 100 plus the signal that killed it. */
-static inline int in_child(int (*fn)(void))
-{
-	int status;
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0)
-		_exit(fn());
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		return -1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
 }
 #endif

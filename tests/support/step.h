@@ -14,11 +14,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,12 +25,14 @@
 #include "rondo/task.h"
 #include "rondo/time.h"
 #include "support/check.h"
+#include "support/child.h"
 #include "switch/sanitizer.h"
 #include "task/run.h"
 
 /* Sizes that plain builds can afford and checkers cannot. TSan has room for 8,000 fibers. */
 #define STEP_CHECKED (SAN_ADDRESS || SAN_THREAD || RUNNING_ON_VALGRIND)
-#define STEP_SIZE(plain, checked) ((size_t)(STEP_CHECKED ? (checked) : (plain)))
+#define STEP_SLOW (STEP_CHECKED || getenv("RONDO_TESTS_SLOW"))	/* an emulated processor */
+#define STEP_SIZE(plain, checked) ((size_t)(STEP_SLOW ? (checked) : (plain)))
 
 /* Valgrind 3.19 keeps its one lock while a thread is inside io_uring_enter: the thread that a
  * sleeping loop waits for would never run. */
@@ -274,84 +273,18 @@ static inline void assert_run(rondo_fn *main, void *arg, int expected)
 	assert_run_on(&rondo__kernel_linux, NULL, main, arg, expected);
 }
 
-/* --- children: for what ends a process ---------------------------------------------------- */
-
-static char step_stderr[4096];
-
-/* Everything until the last writer has gone, or false if that takes too long. */
-static inline bool step_read_all(int fd, char *buf, size_t size)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	ssize_t ret = 1;
-	size_t n = 0;
-
-	while (ret > 0 && n < size - 1 && poll(&p, 1, STEP_CHECKED ? 60000 : 20000) == 1) {
-		ret = read(fd, buf + n, size - 1 - n);
-		n += ret > 0 ? (size_t)ret : 0;
-	}
-	buf[n] = '\0';
-	return ret == 0;
-}
-
-/* Run body in a child with its stderr in step_stderr; returns what waitpid() said. A child that
- * hangs is killed, with its own children: not by an alarm, because Valgrind keeps signals from a
- * thread that is inside io_uring_enter. */
-static inline int run_in_child(int (*body)(void))
-{
-	int fds[2], status = -1;
-	pid_t pid;
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return -1;
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0) {
-		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		setpgid(0, 0);
-		signal(SIGABRT, SIG_DFL);
-		dup2(fds[1], STDERR_FILENO);
-		_exit(body());
-	}
-	close(fds[1]);
-	if (!step_read_all(fds[0], step_stderr, sizeof(step_stderr)) && pid > 0)
-		kill(-pid, SIGKILL);
-	close(fds[0]);
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		return -1;
-	return status;
-}
+/* --- what ends a process ------------------------------------------------------------------ */
 
 /* The body must stop with a BUG line that says `what`. */
 static inline void assert_bug(int (*body)(void), const char *what)
 {
 	int status = run_in_child(body);
 
-	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT || !strstr(step_stderr, what))
-		print_error("status %#x, stderr: %s\n", (unsigned)status, step_stderr);
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT || !strstr(child_stderr, what))
+		print_error("status %#x, stderr: %s\n", (unsigned)status, child_stderr);
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGABRT);
-	assert_non_null(strstr(step_stderr, "rondo: BUG: "));
-	assert_non_null(strstr(step_stderr, what));
+	assert_non_null(strstr(child_stderr, "rondo: BUG: "));
+	assert_non_null(strstr(child_stderr, what));
 }
-
-/* The body must return 0 in its child. */
-static inline void assert_child_succeeds(int (*body)(void))
-{
-	int status = run_in_child(body);
-
-	if (status != 0)
-		print_error("status %#x, stderr: %s\n", (unsigned)status, step_stderr);
-	assert_int_equal(status, 0);
-}
-
-/* In a child, where there is no cmocka: leave with the line number when a condition does not
- * hold. */
-#define CHILD_CHECK(condition)                                                                     \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			dprintf(STDERR_FILENO, "%s:%d: %s\n", __FILE__, __LINE__, #condition);     \
-			return 1;                                                                  \
-		}                                                                                  \
-	} while (0)
 #endif

@@ -4,6 +4,7 @@
 #define RONDO_TESTS_STACKS_H
 
 #include "support/check.h"
+#include "support/child.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -77,23 +78,5 @@ static inline unsigned n_mappings(void)
 		n += c == '\n';
 	fclose(maps);
 	return n;
-}
-
-/* Run f in a child and return its wait status. */
-static inline int in_child(void (*f)(void))
-{
-	int status;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (pid == 0) {
-		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
-		signal(SIGSEGV, SIG_DFL);
-		f();
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return status;
 }
 #endif

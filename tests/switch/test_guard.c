@@ -19,13 +19,14 @@ static void write_below_a_stack(void)
 	s = rondo__stack_get(&p, 0);
 	written = (char *)s->base - depth_bytes;
 	*written = 1;
+	rondo__stack_pool_free(&p);
 }
 
 static int write_below(enum stack_guard guard, size_t bytes)
 {
 	forced_guard = guard;
 	depth_bytes = bytes;
-	return in_child(write_below_a_stack);
+	return child_status(write_below_a_stack);
 }
 
 static void assert_segv(int status)
@@ -201,7 +202,7 @@ static void test_a_guard_that_the_kernel_refuses_is_not_claimed(void **state)
 		print_message("a checker needs mappings of its own\n");
 		skip();
 	}
-	status = in_child(get_stacks_at_the_map_limit);
+	status = child_status(get_stacks_at_the_map_limit);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
 		print_message("vm.max_map_count is above 140,000 here\n");
 		skip();

@@ -3,15 +3,13 @@
  * nothing else about SIGSEGV changes. Method: overflow in a forked child; read its stderr and
  * its wait status. Compile with -fstack-clash-protection, like everything that runs on a
  * guarded stack. */
-#include "support/check.h"
+#include "support/child.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/list.h"
@@ -20,44 +18,8 @@
 
 enum { KIB = 1024 };
 
-/* What a child wrote to stderr. */
-static char said[8192];
-
 /* SIGSEGV before cmocka changed it. */
 static struct sigaction action_at_start;
-
-/* Run f in a child where SIGSEGV does what `action` says: cmocka has a handler of its own. */
-static int in_child_with(const struct sigaction *action, void (*f)(void))
-{
-	ssize_t n, size = 0;
-	int status, ends[2];
-	pid_t pid;
-
-	assert_int_equal(pipe(ends), 0);
-	fflush(stdout);
-	pid = fork();
-	if (pid == 0) {
-		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
-		sigaction(SIGSEGV, action, NULL);
-		dup2(ends[1], STDERR_FILENO);
-		close(ends[0]);
-		close(ends[1]);
-		f();
-		_exit(0);
-	}
-	close(ends[1]);
-	while ((n = read(ends[0], said + size, sizeof(said) - 1 - (size_t)size)) > 0)
-		size += n;
-	said[size] = '\0';
-	close(ends[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return status;
-}
-
-static int in_child(void (*f)(void))
-{
-	return in_child_with(&(struct sigaction){ .sa_handler = SIG_DFL }, f);
-}
 
 static void assert_segv(int status)
 {
@@ -68,7 +30,7 @@ static void assert_segv(int status)
 /* The emulator and Valgrind say more about a signal on the same stderr. */
 static void assert_silent(void)
 {
-	assert_null(strstr(said, "rondo:"));
+	assert_null(strstr(child_stderr, "rondo:"));
 }
 
 /* One loop's worth of tasks, on whatever thread. */
@@ -172,10 +134,10 @@ static void overflow_a_default_stack(void)
 	watch_and_run("client-7", 0, overflow);
 }
 
-/* said has one line of ours: `start`, a hexadecimal address, a newline. */
+/* The child said one line of ours: `start`, a hexadecimal address, a newline. */
 static void assert_reported(const char *start)
 {
-	const char *line = strstr(said, "rondo:");
+	const char *line = strstr(child_stderr, "rondo:");
 
 	assert_non_null(line);
 	assert_memory_equal(line, start, strlen(start));
@@ -189,7 +151,7 @@ static void test_an_overflow_names_its_task_and_kills(void **state)
 {
 	(void)state;
 	skip_where_overflows_are_not_seen();
-	assert_segv(in_child(overflow_a_default_stack));
+	assert_segv(child_status(overflow_a_default_stack));
 	assert_reported("rondo: stack overflow in task 'client-7' (stack 64 KiB) at 0x");
 }
 
@@ -206,7 +168,7 @@ static void test_an_overflow_names_the_size_and_cuts_the_name(void **state)
 
 	(void)state;
 	skip_where_overflows_are_not_seen();
-	assert_segv(in_child(overflow_a_small_stack));
+	assert_segv(child_status(overflow_a_small_stack));
 	snprintf(expected, sizeof(expected),
 		 "rondo: stack overflow in task '%.63s' (stack 16 KiB) at 0x", long_name);
 	assert_reported(expected);
@@ -221,7 +183,7 @@ static void test_the_report_is_one_line_whatever_the_name_is(void **state)
 {
 	(void)state;
 	skip_where_overflows_are_not_seen();
-	assert_segv(in_child(overflow_with_an_odd_name));
+	assert_segv(child_status(overflow_with_an_odd_name));
 	assert_reported("rondo: stack overflow in task 'two?lines?[2J' (stack 64 KiB) at 0x");
 }
 
@@ -246,7 +208,7 @@ static void test_a_big_frame_cannot_jump_over_the_guard(void **state)
 {
 	(void)state;
 	skip_where_overflows_are_not_seen();
-	assert_segv(in_child(overflow_by_one_frame));
+	assert_segv(child_status(overflow_by_one_frame));
 	assert_reported("rondo: stack overflow in task 'big' (stack 64 KiB) at 0x");
 }
 
@@ -304,9 +266,9 @@ static void test_each_thread_names_its_own_tasks(void **state)
 {
 	(void)state;
 	skip_where_overflows_are_not_seen();
-	assert_segv(in_child(overflow_on_a_second_thread));
+	assert_segv(child_status(overflow_on_a_second_thread));
 	assert_reported("rondo: stack overflow in task 'of thread two' (stack 32 KiB) at 0x");
-	assert_segv(in_child(overflow_on_the_first_thread));
+	assert_segv(child_status(overflow_on_the_first_thread));
 	assert_reported("rondo: stack overflow in task 'of thread one' (stack 64 KiB) at 0x");
 }
 
@@ -353,9 +315,9 @@ static void test_other_faults_kill_in_silence(void **state)
 {
 	(void)state;
 	skip_where_overflows_are_not_seen();
-	assert_segv(in_child(fault_elsewhere));
+	assert_segv(child_status(fault_elsewhere));
 	assert_silent();
-	assert_segv(in_child(fault_on_a_thread_that_does_not_watch));
+	assert_segv(child_status(fault_on_a_thread_that_does_not_watch));
 	assert_silent();
 }
 
@@ -381,13 +343,13 @@ static void test_a_segv_that_was_sent_kills_in_silence(void **state)
 {
 	(void)state;
 	skip_where_overflows_are_not_seen();
-	assert_segv(in_child(be_sent_a_segv));
+	assert_segv(child_status(be_sent_a_segv));
 	assert_silent();
 	if (RUNNING_ON_VALGRIND) {
 		print_message("Valgrind writes the sender's fields itself\n");
 		skip();
 	}
-	assert_segv(in_child(be_sent_a_segv_with_an_address));
+	assert_segv(child_status(be_sent_a_segv_with_an_address));
 	assert_silent();
 }
 
@@ -433,11 +395,11 @@ static void test_a_users_handler_is_left_alone(void **state)
 {
 	(void)state;
 	skip_where_overflows_are_not_seen();
-	assert_true(WIFEXITED(in_child(watch_after_a_users_handler)));
-	assert_non_null(strstr(said, "the user's handler ran"));
+	assert_true(WIFEXITED(child_status(watch_after_a_users_handler)));
+	assert_non_null(strstr(child_stderr, "the user's handler ran"));
 	assert_silent();
-	assert_true(WIFEXITED(in_child(install_a_handler_while_watching)));
-	assert_non_null(strstr(said, "the user's handler ran"));
+	assert_true(WIFEXITED(child_status(install_a_handler_while_watching)));
+	assert_non_null(strstr(child_stderr, "the user's handler ran"));
 	assert_silent();
 }
 
@@ -466,7 +428,7 @@ static void test_a_users_signal_stack_is_used_and_kept(void **state)
 {
 	(void)state;
 	skip_where_overflows_are_not_seen();
-	assert_segv(in_child(watch_after_a_users_signal_stack));
+	assert_segv(child_status(watch_after_a_users_signal_stack));
 	assert_reported("rondo: stack overflow in task 'on their stack' (stack 64 KiB) at 0x");
 }
 
@@ -516,7 +478,7 @@ static void test_the_last_unwatch_restores_everything(void **state)
 {
 	(void)state;
 	skip_where_overflows_are_not_seen();
-	assert_int_equal(in_child(watch_twice_and_stop), 0);
+	assert_int_equal(child_status(watch_twice_and_stop), 0);
 }
 
 static void overflow_after_unwatching(void)
@@ -542,17 +504,17 @@ static void test_unwatching_gives_back_to_the_watch_before(void **state)
 {
 	(void)state;
 	skip_where_overflows_are_not_seen();
-	assert_segv(in_child(overflow_after_unwatching));
+	assert_segv(child_status(overflow_after_unwatching));
 	assert_silent();
-	assert_segv(in_child(overflow_after_an_inner_watch));
+	assert_segv(child_status(overflow_after_an_inner_watch));
 	assert_reported("rondo: stack overflow in task 'outer' (stack 64 KiB) at 0x");
 }
-
 
 static void watch_as_at_start(void)
 {
 	struct worker w = { .name = "checked" };
 
+	sigaction(SIGSEGV, &action_at_start, NULL);
 	if (watch(&w) != 0)
 		_exit(1);
 	overflow();
@@ -566,9 +528,9 @@ static void test_the_watch_stands_back_for_a_checker(void **state)
 		print_message("no checker handles SIGSEGV here\n");
 		skip();
 	}
-	assert_int_not_equal(in_child_with(&action_at_start, watch_as_at_start), 0);
+	assert_int_not_equal(child_status(watch_as_at_start), 0);
 	assert_silent();
-	assert_non_null(strstr(said, "ERROR: AddressSanitizer: stack-overflow"));
+	assert_non_null(strstr(child_stderr, "ERROR: AddressSanitizer: stack-overflow"));
 }
 
 int main(void)

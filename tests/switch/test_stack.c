@@ -251,7 +251,7 @@ static void test_a_smaller_slab_serves_when_memory_is_short(void **state)
 		print_message("a checker's shadow memory leaves no room for RLIMIT_AS\n");
 		skip();
 	}
-	status = in_child(get_stacks_in_little_space);
+	status = child_status(get_stacks_in_little_space);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
 		print_message("the emulator does not know RLIMIT_AS\n");
 		skip();

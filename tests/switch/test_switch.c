@@ -5,15 +5,11 @@
  * assembly helper fills every callee-saved register with marks before a switch and reads them
  * back after it. Runs on every architecture rondo switches on. */
 #include "marks.h"
-#include "support/check.h"
+#include "support/child.h"
 
 #include <fenv.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <unwind.h>
 
 #include "switch/switch.h"
@@ -532,20 +528,9 @@ static void run_entry_that_returns(void)
 
 static void test_an_entry_that_returns_is_stopped(void **state)
 {
-	int status;
-	pid_t pid;
+	int status = child_status(run_entry_that_returns);
 
 	(void)state;
-	pid = fork();
-	if (pid == 0) {
-		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
-		signal(SIGILL, SIG_DFL);
-		signal(SIGTRAP, SIG_DFL);
-		close(STDERR_FILENO);
-		run_entry_that_returns();
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status));
 	assert_true(WTERMSIG(status) == SIGILL || WTERMSIG(status) == SIGTRAP);
 }

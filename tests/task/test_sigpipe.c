@@ -2,13 +2,12 @@
 /* test_sigpipe.c - goal: SIGPIPE cannot kill a user of the library, also where a write cannot be told
  * not to raise it (KN-4), and the thread's signal mask is as it was. Method: a kernel that refuses
  * RWF_NOSIGNAL, as kernels before 6.18 do, in a child with SIGPIPE at its default. */
-#include "support/check.h"
+#include "support/child.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "rondo/file.h"
@@ -50,56 +49,51 @@ static int run_old_kernel(void)
 	return rondo__run_on(&old, NULL, write_to_nobody, NULL);
 }
 
-static void in_child(bool (*test)(void))
+static int survives(void)
 {
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		signal(SIGPIPE, SIG_DFL);
-		_exit(test() ? 0 : 1);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
+	signal(SIGPIPE, SIG_DFL);
+	CHILD_CHECK(run_old_kernel() == -EPIPE);
+	CHILD_CHECK(!sigpipe_is_blocked());
+	return 0;
 }
 
-static bool survives(void)
-{
-	return run_old_kernel() == -EPIPE && !sigpipe_is_blocked();
-}
-
-static bool keeps_a_blocked_signal_blocked(void)
+static int keeps_a_blocked_signal_blocked(void)
 {
 	sigset_t set;
 
+	signal(SIGPIPE, SIG_DFL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	return run_old_kernel() == -EPIPE && sigpipe_is_blocked();
+	CHILD_CHECK(run_old_kernel() == -EPIPE);
+	CHILD_CHECK(sigpipe_is_blocked());
+	return 0;
 }
 
-static bool survives_here(void)
+static int survives_here(void)
 {
-	return rondo_run(write_to_nobody, NULL) == -EPIPE && !sigpipe_is_blocked();
+	signal(SIGPIPE, SIG_DFL);
+	CHILD_CHECK(rondo_run(write_to_nobody, NULL) == -EPIPE);
+	CHILD_CHECK(!sigpipe_is_blocked());
+	return 0;
 }
 
 static void test_a_write_nobody_reads_does_not_kill_on_an_old_kernel(void **state)
 {
 	(void)state;
-	in_child(survives);
+	assert_child_succeeds(survives);
 }
 
 static void test_a_mask_of_the_programs_own_stays(void **state)
 {
 	(void)state;
-	in_child(keeps_a_blocked_signal_blocked);
+	assert_child_succeeds(keeps_a_blocked_signal_blocked);
 }
 
 static void test_a_write_nobody_reads_does_not_kill_here(void **state)
 {
 	(void)state;
-	in_child(survives_here);
+	assert_child_succeeds(survives_here);
 }
 
 int main(void)

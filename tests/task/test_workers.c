@@ -232,7 +232,7 @@ static void test_a_thread_that_cannot_be_started_is_an_error(void **state)
 		skip();
 	}
 	if (status)
-		print_error("status %#x, stderr: %s\n", (unsigned)status, step_stderr);
+		print_error("status %#x, stderr: %s\n", (unsigned)status, child_stderr);
 	assert_int_equal(status, 0);
 }
 

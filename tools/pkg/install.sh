@@ -38,6 +38,8 @@ package_of() {
 	zypper:qemu) echo qemu-linux-user ;;
 	apk:qemu) echo qemu-aarch64 ;;
 	*:qemu) echo qemu-user ;;
+	apt-get:vm) echo qemu-system-x86 e2fsprogs ;; # with Debian's kernels, so of use there alone
+	*:vm) ;;
 	apk:setpriv) echo setpriv util-linux-misc ;;
 	*:setpriv) echo util-linux ;;
 	*) echo "$2" ;;
@@ -80,6 +82,7 @@ have() {
 	valgrind) command -v valgrind && echo '#include <valgrind/memcheck.h>' | compiles gcc -c ;;
 	cross) links aarch64-linux-gnu-gcc -static ;;
 	qemu) command -v qemu-aarch64 ;;
+	vm) command -v qemu-system-x86_64 && PATH=$PATH:/usr/sbin:/sbin command -v mke2fs ;;
 	*) command -v "$1" ;;
 	esac >/dev/null 2>&1
 }
