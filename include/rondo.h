@@ -5,6 +5,8 @@
 
 #include "rondo/base.h"
 #include "rondo/file.h"
+#include "rondo/future.h"
+#include "rondo/group.h"
 #include "rondo/loop.h"
 #include "rondo/memory.h"
 #include "rondo/poll.h"
@@ -15,5 +17,6 @@
 #include "rondo/splice.h"
 #include "rondo/task.h"
 #include "rondo/time.h"
+#include "rondo/wait.h"
 
 #endif

@@ -90,6 +90,7 @@ struct rondo_task {
 	uint32_t n_refs;
 	int result;			/* valid once state is not RONDO_PENDING */
 	bool painted;			/* its stack can be measured */
+	bool extended;			/* task/ has written to what it keeps behind this */
 	rondo_fn *fn;
 	void *arg;
 	struct stack *stack;		/* this block lies right below it */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* await.c - wait for one task, or for several. */
+/* await.c - wait for one task, or for several, or for one without handing a cancel on. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +69,13 @@ static int join(struct rondo_task *self, struct rondo_task *target)
 	return ret;
 }
 
+/* Who gets the cancel of another gets its message too (T14). */
+static void take_message(struct rondo_task *self, const struct rondo_task *t)
+{
+	if (t->state == RONDO_CANCELLED)
+		task_set_message(self, task_known(t)->message);
+}
+
 int rondo_await_result(rondo_task *task, void *result, size_t size_bytes)
 {
 	struct rondo_task *self = rondo__self();
@@ -84,6 +91,8 @@ int rondo_await_result(rondo_task *task, void *result, size_t size_bytes)
 		ret = rondo_task_result(task);
 		if (ret >= 0 && size_bytes && task->result_slot)
 			memcpy(result, task->result_slot, size_bytes);
+		if (unlikely(ret == -ECANCELED))
+			take_message(self, task);
 	}
 	task->retrieved = true;
 	rondo__task_unref(task);
@@ -93,6 +102,47 @@ int rondo_await_result(rondo_task *task, void *result, size_t size_bytes)
 int rondo_await(rondo_task *task)
 {
 	return rondo_await_result(task, NULL, 0);
+}
+
+/* --- shield ---------------------------------------------------------------------------------- */
+
+/* W5: the cancel is the waiter's alone. */
+static const struct wait_class shield_class = {
+	.name = "shielded task", .cancel = join_cancel, .describe = join_describe,
+};
+
+static int shield(struct rondo_task *self, struct rondo_task *target)
+{
+	struct join j = {
+		.wait = { .class = &shield_class, .task = self },
+		.watcher.done = join_done,
+		.target = target,
+	};
+
+	if (self->must_cancel)
+		return task_deliver(self);
+	list_push(&target->watchers, &j.watcher.link);
+	rondo__park(&j.wait);
+	return rondo__wait_result(&j.wait, 0);
+}
+
+int rondo_shield(rondo_task *task)
+{
+	struct rondo_task *self = rondo__self();
+	int ret = 0;
+
+	if (!task)
+		return -ENOMEM;
+	if (task == self)
+		return -EDEADLK;
+	if (!task_is_done(task))
+		ret = shield(self, task);
+	if (ret == 0) {
+		ret = rondo_task_result(task);
+		take_message(self, task);
+	}
+	rondo__task_unref(task);	/* an error from here on is told to on_error */
+	return ret;
 }
 
 /* --- gather ---------------------------------------------------------------------------------- */
@@ -238,6 +288,15 @@ static void copy_results(int results[], rondo_task *const tasks[], size_t n)
 			     task_is_done(tasks[i]) ? tasks[i]->result : -EINPROGRESS;
 }
 
+static void take_first_message(const struct gather *g)
+{
+	for (size_t i = 0; i < g->n_members; i++)
+		if (g->members[i].task->state == RONDO_CANCELLED) {
+			take_message(g->wait.task, g->members[i].task);
+			return;
+		}
+}
+
 static int gather(struct gather *g, size_t n, rondo_task *const tasks[], int results[])
 {
 	int ret = 0;
@@ -249,8 +308,11 @@ static int gather(struct gather *g, size_t n, rondo_task *const tasks[], int res
 			g->n_pending++, gather_count(g, -ENOMEM);
 	if (!gather_is_over(g))
 		ret = gather_wait(g);
-	if (ret == 0 && !(g->flags & RONDO_GATHER_ALL))
+	if (ret == 0 && !(g->flags & RONDO_GATHER_ALL)) {
 		ret = g->error;
+		if (unlikely(ret == -ECANCELED))
+			take_first_message(g);
+	}
 	if (ret == 0 && g->cancelled)
 		ret = -ECANCELED;	/* whatever the members made of it (bpo-32684) */
 	if (results)
@@ -259,9 +321,56 @@ static int gather(struct gather *g, size_t n, rondo_task *const tasks[], int res
 	return ret;
 }
 
+enum { ON_STACK = 16 };
+
+/* Give up each task's handle once, however often it is named. */
+static void use_up(size_t n, rondo_task *const tasks[])
+{
+	for (size_t i = 0; i < n; i++)
+		if (tasks[i])
+			rondo_task_ref(tasks[i])->gathered = (void *)(uintptr_t)tasks;
+	for (size_t i = 0; i < n; i++) {
+		struct rondo_task *t = tasks[i];
+
+		if (!t)
+			continue;
+		t->retrieved = true;
+		if (t->gathered)
+			rondo__task_unref(t);
+		t->gathered = NULL;
+		rondo__task_unref(t);
+	}
+}
+
+/* There is no memory for all members at once: wait for a few, then for the next few. Nobody notices,
+ * but that the first error may be told later. */
+static int gather_in_parts(size_t n, rondo_task *const tasks[], int results[], unsigned flags)
+{
+	struct member few[ON_STACK];
+	int ret = 0;
+
+	for (size_t i = 0; i < n && (ret == 0 || flags & ~(unsigned)RONDO_GATHER_KEEP); i += ON_STACK) {
+		struct gather g = {
+			.wait = { .class = &gather_class, .task = rondo__self() },
+			.members = few, .flags = flags | RONDO_GATHER_KEEP,
+		};
+		size_t end = n - i < ON_STACK ? n : i + ON_STACK;
+		int error = gather(&g, end - i, tasks + i, NULL);
+
+		if (g.cancelled || (error && (flags & RONDO_GATHER_CANCEL_REST)))
+			for (size_t j = end; j < n; j++)
+				rondo_cancel(tasks[j]);
+		ret = ret ? ret : error;
+	}
+	if (results)
+		copy_results(results, tasks, n);
+	if (!(flags & RONDO_GATHER_KEEP))
+		use_up(n, tasks);
+	return ret;
+}
+
 int rondo_gather(size_t n_tasks, rondo_task *const tasks[], int results[], unsigned flags)
 {
-	enum { ON_STACK = 16 };
 	struct member few[ON_STACK];
 	struct gather g = {
 		.wait = { .class = &gather_class, .task = rondo__self() },
@@ -271,7 +380,7 @@ int rondo_gather(size_t n_tasks, rondo_task *const tasks[], int results[], unsig
 	int ret;
 
 	if (!g.members)
-		return -ENOMEM;
+		return gather_in_parts(n_tasks, tasks, results, flags);
 	ret = gather(&g, n_tasks, tasks, results);
 	if (g.members != few)
 		free(g.members);

@@ -15,6 +15,20 @@ enum {
 	DEADLOCK_ROUNDS_MAX = 8,	/* a task may swallow its cancellation this often */
 };
 
+int rondo__run_keep_slots(struct loop *l, unsigned n)
+{
+	int ret = rondo__ready_reserve(&l->ready, run_slots(l) + n);
+
+	if (ret == 0)
+		container_of(l, struct run, loop)->n_calls += n;
+	return ret;
+}
+
+void rondo__run_release_slots(struct loop *l, unsigned n)
+{
+	container_of(l, struct run, loop)->n_calls -= n;
+}
+
 /* A child of fork() has the parent's ring mapped, and must not use it (KN-17): forget the loop, and
  * leave ^C to whatever the child does. */
 static void forget_loop(void)
@@ -118,6 +132,24 @@ static int take_result(struct loop *l, struct rondo_task *main_task, int deadloc
 	return ret;
 }
 
+static void end_turn(struct ready_call *c)
+{
+	(void)c;
+	rondo__loop->attention = true;
+}
+
+/* The callbacks of what ended last are still in the queue. They may create tasks. */
+static void run_last_callbacks(struct loop *l)
+{
+	struct ready_call last = { .run = end_turn };
+
+	if (loop_is_idle(l))
+		return;
+	ready_push_call(&l->ready, &last);
+	rondo__loop_turn(l);
+	shut_down(l);
+}
+
 /* Tasks whose handles were never used up, and so not freed: what they had to say is said now. */
 static void report_forgotten(struct loop *l)
 {
@@ -146,6 +178,7 @@ static int run_main(struct loop *l, rondo_fn *main, void *arg)
 	ret = take_result(l, main_task, deadlock);
 	stop_watching(l);		/* there is no main left to cancel: from here on ^C kills */
 	shut_down(l);
+	run_last_callbacks(l);
 	rondo__task_unref(main_task);	/* last: a remote call may still name it */
 	report_forgotten(l);
 	return ret;
@@ -157,6 +190,7 @@ int rondo__run_on(const struct kernel *kernel, const struct rondo_options *optio
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct rondo_options o = options ? *options : (struct rondo_options){ 0 };
 	struct sigpipe_guard sigpipe;
+	struct run *run;
 	struct loop *l;
 	int ret;
 
@@ -165,9 +199,10 @@ int rondo__run_on(const struct kernel *kernel, const struct rondo_options *optio
 	pthread_once(&once, watch_forks);
 	if (!o.main_stack_size)
 		o.main_stack_size = o.stack_size > MAIN_STACK_SIZE ? o.stack_size : MAIN_STACK_SIZE;
-	l = malloc(sizeof(*l));
-	if (!l)
+	run = calloc(1, sizeof(*run));
+	if (!run)
 		return -ENOMEM;
+	l = &run->loop;
 	ret = rondo__loop_open(l, kernel, &o);
 	if (ret == 0) {
 		rondo__sigpipe_block(&sigpipe, &l->ring);
@@ -177,7 +212,7 @@ int rondo__run_on(const struct kernel *kernel, const struct rondo_options *optio
 		rondo__sigpipe_unblock(&sigpipe);
 		rondo__loop_close(l);
 	}
-	free(l);
+	free(run);
 	return ret;
 }
 

@@ -7,6 +7,23 @@
 
 #include "loop/loop.h"
 
+/* A loop as rondo_run() keeps it: with what this layer adds. Every loop of tasks is in one. */
+struct run {
+	struct loop loop;		/* first: rondo__loop_abandon() frees it */
+	uint64_t n_calls;		/* slots of the ready queue that are kept for calls */
+};
+
+/* The slots that may be needed: each task's, the calls', one for the calls from other threads, and
+ * one for the last turn. */
+static inline uint64_t run_slots(const struct loop *l)
+{
+	return l->n_live + container_of(l, const struct run, loop)->n_calls + 2;
+}
+
+/* Keep n more slots, so that pushing as many calls cannot fail. Returns 0 or -ENOMEM. */
+int rondo__run_keep_slots(struct loop *l, unsigned n);
+void rondo__run_release_slots(struct loop *l, unsigned n);
+
 /* rondo_run_with() over any kernel: the simulated one enters here. */
 int rondo__run_on(const struct kernel *kernel, const struct rondo_options *options, rondo_fn *main,
 		  void *arg);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* task.c - create, run, finish and cancel tasks. */
+#include "task/run.h"
 #include "task/task.h"
 
 #include <errno.h>
@@ -9,6 +10,14 @@
 static void *carve(void *top, size_t size_bytes)
 {
 	return (void *)(((uintptr_t)top - size_bytes) & ~(uintptr_t)(CACHE_LINE_BYTES - 1));
+}
+
+static void leave_scopes(struct rondo_task *t)
+{
+	if (unlikely(task_known(t)->n_scopes))
+		BUG("a task ended inside a mask region or a task group that it had begun");
+	if (task_known(t)->group)
+		rondo__group_child_done(t);
 }
 
 static void finish(struct rondo_task *t, int result)
@@ -26,11 +35,9 @@ static void finish(struct rondo_task *t, int result)
 	t->must_cancel = false;
 	l->n_live--;
 	l->attention |= t->id <= l->until_id || !l->n_live;
-	while (!list_empty(&t->watchers)) {
-		struct watcher *w = container_of(list_pop(&t->watchers), struct watcher, link);
-
-		w->done(w, t);
-	}
+	if (unlikely(t->extended))
+		leave_scopes(t);
+	tell_watchers(&t->watchers, t);
 }
 
 /* The bottom frame of every task. */
@@ -51,15 +58,29 @@ static void task_main(void *arg)
 	rondo__leave(t);
 }
 
-/* [ frames ... | copied arguments | struct rondo_task | struct stack ], all in the top page. */
+/* As far as the name's first byte, line by line: at once it would be a `rep stos`, whose start takes
+ * longer than the three. */
+static inline void clear(struct rondo_task *t)
+{
+	enum { REST = offsetof(struct rondo_task, name) + 1 - 2 * CACHE_LINE_BYTES };
+	char *p = (char *)t;
+
+	memset(p, 0, CACHE_LINE_BYTES);
+	memset(p + CACHE_LINE_BYTES, 0, CACHE_LINE_BYTES);
+	memset(p + 2 * CACHE_LINE_BYTES, 0, REST);
+}
+
+/* [ frames ... | copied arguments | struct task | struct stack ], all in the top page. */
 static struct rondo_task *place(struct stack *s, const struct rondo_task_options *o, void **arg)
 {
-	struct rondo_task *t = carve(s, sizeof(*t));
+	struct rondo_task *t = carve(s, sizeof(struct task));
 	void *top = t;
 
 	if (o->copy && o->copy_size > s->size_bytes / 4)
 		return NULL;
-	*t = (struct rondo_task){ .stack = s, .on_drop = o->on_drop };
+	clear(t);
+	t->stack = s;
+	t->on_drop = o->on_drop;
 	if (o->copy) {
 		*arg = top = carve(t, o->copy_size);
 		memcpy(*arg, o->copy, o->copy_size);
@@ -75,14 +96,13 @@ static struct rondo_task *place(struct stack *s, const struct rondo_task_options
 	return t;
 }
 
-struct rondo_task *rondo__task_create(struct loop *l, const struct rondo_task_options *o,
-				      rondo_fn *fn, void *arg)
+struct rondo_task *rondo__task_make(struct loop *l, const struct rondo_task_options *o,
+				    rondo_fn *fn, void *arg)
 {
 	struct rondo_task *t;
 	struct stack *s;
 
-	/* One slot more: for the calls from other threads. */
-	if (unlikely(rondo__ready_reserve(&l->ready, l->n_live + 2) < 0))
+	if (unlikely(rondo__ready_reserve(&l->ready, run_slots(l) + 1) < 0))
 		return NULL;
 	s = rondo__stack_get(&l->stacks, o->stack_size ? o->stack_size : l->options.stack_size);
 	if (unlikely(!s))
@@ -102,7 +122,49 @@ struct rondo_task *rondo__task_create(struct loop *l, const struct rondo_task_op
 	list_init(&t->watchers);
 	list_push(&l->tasks, &t->link);
 	l->n_live++;
-	ready_push(&l->ready, t);
+	return t;
+}
+
+/* Who creates an eager task is about to run on, and may be asked to stop like any running task. */
+static bool leave_for_next_await(struct wait *w)
+{
+	(void)w;
+	return false;
+}
+
+static const struct wait_class eager_class = {
+	.name = "the first steps of an eager task", .cancel = leave_for_next_await,
+};
+
+/* T23: the new task runs at once, and its creator goes on when it first waits: both go to the front
+ * of the batch, so that control moves where it always does (L1). */
+static void run_first(struct rondo_task *t)
+{
+	struct loop *l = t->loop;
+	struct ready_queue *q = &l->ready;
+	struct wait w = { .class = &eager_class, .task = l->running };
+
+	q->slots[--q->head & q->mask] = (uintptr_t)w.task;
+	q->slots[--q->head & q->mask] = (uintptr_t)t;
+	rondo__park(&w);
+	w.task->wait = NULL;		/* the queue did what rondo__wake() does */
+}
+
+void rondo__task_start(struct rondo_task *t, const struct rondo_task_options *o)
+{
+	if (unlikely(o->eager && t->loop->running))
+		run_first(t);
+	else
+		ready_push(&t->loop->ready, t);
+}
+
+struct rondo_task *rondo__task_create(struct loop *l, const struct rondo_task_options *o,
+				      rondo_fn *fn, void *arg)
+{
+	struct rondo_task *t = rondo__task_make(l, o, fn, arg);
+
+	if (likely(t))
+		rondo__task_start(t, o);
 	return t;
 }
 

@@ -3,26 +3,114 @@
 #ifndef RONDO_TASK_TASK_H
 #define RONDO_TASK_TASK_H
 
+#include <errno.h>
+
 #include "loop/loop.h"
 
-/* Told when a task is done: on the finishing task's stack, so it wakes and counts, no more. */
+struct group;
+struct starting;
+
+/* A stretch of code that holds requests back; on the task's stack. */
+struct mask {
+	struct mask *outer;
+	uint32_t n_held;		/* requests it keeps from what runs inside */
+	bool pending;			/* one of them was never delivered */
+};
+
+/* Told when a task or future is done: on the finishing task's stack, so it wakes and counts, no
+ * more. t is NULL for a future. */
 struct watcher {
 	struct list link;
 	void (*done)(struct watcher *w, struct rondo_task *t);
 };
+
+/* A task as this layer has it. Four cache lines are touched to make a task and a fifth costs a
+ * tenth of the whole; so what only some tasks need is not even cleared before it is first used. */
+struct task {
+	struct rondo_task base;
+	const char *message;		/* of the last request to cancel it, or NULL */
+	struct mask *mask;		/* the innermost one it is in */
+	uint32_t n_held;		/* of its n_cancels: those that a mask holds */
+	uint32_t n_scopes;		/* masks and groups that it has begun and not ended */
+	struct group *group;		/* it is a child of, until it is done */
+
+	struct list sibling;		/* in the group, as all below */
+	struct starting *starting;	/* who waits for its rondo_started(), or NULL */
+};
+
+/* To be written to. */
+static inline struct task *task_of(struct rondo_task *t)
+{
+	struct task *own = container_of(t, struct task, base);
+
+	if (!t->extended) {
+		own->message = NULL;
+		own->mask = NULL;
+		own->n_held = own->n_scopes = 0;
+		own->group = NULL;
+		t->extended = true;
+	}
+	return own;
+}
+
+/* To be read: zeroes if nothing was written yet. */
+static inline const struct task *task_known(const struct rondo_task *t)
+{
+	static const struct task plain;
+
+	return unlikely(t->extended) ? container_of(t, const struct task, base) : &plain;
+}
+
+static inline void task_set_message(struct rondo_task *t, const char *message)
+{
+	if (unlikely(message || t->extended))
+		task_of(t)->message = message;
+}
+
+/* The requests that were made inside the masks it is in. */
+static inline uint32_t task_n_cancels_inside(const struct rondo_task *t)
+{
+	return t->n_cancels - task_known(t)->n_held;
+}
 
 static inline bool task_is_done(const struct rondo_task *t)
 {
 	return t->state != RONDO_PENDING;
 }
 
+/* Tell those in a list of watchers, in order of their arrival. */
+static inline void tell_watchers(struct list *watchers, struct rondo_task *t)
+{
+	while (!list_empty(watchers)) {
+		struct watcher *w = container_of(list_pop(watchers), struct watcher, link);
+
+		w->done(w, t);
+	}
+}
+
+/* A request that is there before a wait begins is delivered in the next turn, as by asyncio. */
+static inline int task_deliver(struct rondo_task *self)
+{
+	rondo__requeue(self);		/* no yield: taken back meanwhile, it still ends this */
+	self->must_cancel = false;
+	return -ECANCELED;
+}
+
 struct rondo_task *rondo__task_create(struct loop *l, const struct rondo_task_options *o,
 				      rondo_fn *fn, void *arg);
+/* The same in two steps: a task that is to be known to others before it first runs. */
+struct rondo_task *rondo__task_make(struct loop *l, const struct rondo_task_options *o,
+				    rondo_fn *fn, void *arg);
+void rondo__task_start(struct rondo_task *t, const struct rondo_task_options *o);
 /* Give up one reference; the last one reports an error nobody saw, and frees. */
 void rondo__task_unref(struct rondo_task *t);
 /* Pass a request on to a task that is waited for; from wait_class.forward only, the last one
  * first. */
 void rondo__cancel_forward(struct cancel_request *r, struct rondo_task *t);
+/* rondo_cancel() by somebody inside the task: only masks begun inside the scope hold it back. */
+bool rondo__cancel_from(struct rondo_task *t, const struct mask *scope, const char *message);
+/* A child of a group is done. */
+void rondo__group_child_done(struct rondo_task *t);
 /* Ask every task to stop, each once however they wait for each other. */
 void rondo__cancel_all(struct loop *l);
 /* Tell on_error if the task failed and nobody knows. */

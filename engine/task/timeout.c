@@ -11,7 +11,8 @@ struct limit {
 	struct timer timer;
 	struct rondo_task *task;
 	uint64_t deadline_ns;
-	uint32_t n_cancels_at_begin;
+	const struct mask *mask;	/* it began in, so that this one does not hold it back */
+	uint32_t n_cancels_at_begin;	/* without those held back */
 	bool expired, ended;
 };
 
@@ -32,7 +33,7 @@ static void fire(struct timer *timer)
 	struct limit *l = container_of(timer, struct limit, timer);
 
 	l->expired = true;
-	rondo_cancel(l->task);
+	rondo__cancel_from(l->task, l->mask, NULL);
 }
 
 /* One that is due already fires at the next await, however slow the kernel's timer is to say so. */
@@ -50,7 +51,8 @@ static int begin(struct rondo_timeout *limit, uint64_t deadline_ns, bool due)
 	struct rondo_task *self = rondo__self();
 
 	*l = (struct limit){ .timer.fire = fire, .task = self, .deadline_ns = deadline_ns,
-			     .n_cancels_at_begin = self->n_cancels };
+			     .mask = task_known(self)->mask,
+			     .n_cancels_at_begin = task_n_cancels_inside(self) };
 	heap_node_init(&l->timer.node);
 	return start(l, due);
 }
@@ -89,7 +91,10 @@ int rondo_timeout_end(struct rondo_timeout *limit, int result)
 
 	rondo__timer_stop(l->task->loop, &l->timer);
 	l->ended = true;
-	if (l->expired && rondo_uncancel(l->task) <= l->n_cancels_at_begin && result == -ECANCELED)
+	if (!l->expired)
+		return result;
+	rondo_uncancel(l->task);
+	if (result == -ECANCELED && task_n_cancels_inside(l->task) <= l->n_cancels_at_begin)
 		return -ETIMEDOUT;
 	return result;
 }

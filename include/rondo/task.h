@@ -119,6 +119,7 @@ struct rondo_task_options {
 	size_t copy_size;
 	size_t result_offset;		/* where in the copy fn leaves a typed result */
 	void (*on_drop)(void *arg);	/* called in place of fn if it is cancelled before it starts */
+	bool eager;			/* run it first, until it waits, and then the caller */
 };
 
 /* Start a task with options; NULL means defaults. Else as rondo_create_task().
@@ -204,6 +205,42 @@ RONDO_API int rondo_gather(size_t n_tasks, rondo_task *const tasks[], int result
  *          -ETIMEDOUT without calling fn. */
 RONDO_API RONDO_MUST_CHECK int rondo_wait_for(rondo_fn *fn, void *arg, double seconds);
 
+/* Wait for a task without handing a cancel on: asyncio.shield(). A caller that is cancelled
+ * returns at once and the task runs on; if it then fails, on_error is told. To have its result
+ * later, shield rondo_task_ref(task). For cleanup in the same task there is rondo_mask_begin().
+ *
+ * Owns:    task is gone when this returns, whatever it returns.
+ * Awaits:  yes, unless the task is done already.
+ * Cancel:  ends the waiting, not the task.
+ * Returns: as rondo_await(); -ECANCELED if the caller or the task was cancelled. */
+RONDO_API RONDO_MUST_CHECK int rondo_shield(rondo_task *task);
+
+/* --- done callbacks -------------------------------------------------------------------------- */
+
+/* Room for one callback, caller-allocated; stays in place until the call or until it is removed. */
+struct rondo_done_callback {
+	uint64_t private_[10];
+};
+
+/* Have call(task, arg) called in the turn after the task's end, or in the next one if it is done:
+ * Task.add_done_callback(). Callbacks and those who await the task have their turn in the order in
+ * which they came. The call runs on the loop's own stack: it may wake, create and cancel tasks, and
+ * must not await.
+ *
+ * Owns:    the task lives at least until the call; the handle stays the caller's.
+ * Awaits:  no.
+ * Returns: 0, or -ENOMEM. */
+RONDO_API RONDO_MUST_CHECK int
+rondo_task_add_done_callback(rondo_task *task, struct rondo_done_callback *callback,
+			     void (*call)(rondo_task *task, void *arg), void *arg);
+
+/* Take a callback back. One whose task is done already will be called.
+ *
+ * Owns:    if this returns true, callback is the caller's again.
+ * Awaits:  no.
+ * Returns: true, or false if it was called, is about to be, or was never added (all zeroes). */
+RONDO_API bool rondo_task_remove_done_callback(struct rondo_done_callback *callback);
+
 /* --- cancelling ------------------------------------------------------------------------------ */
 
 /* Ask a task to stop: its current await, or its next one, returns -ECANCELED once. Never takes
@@ -213,6 +250,20 @@ RONDO_API RONDO_MUST_CHECK int rondo_wait_for(rondo_fn *fn, void *arg, double se
  * Awaits:  no.
  * Returns: true, or false if the task is done already. */
 RONDO_API bool rondo_cancel(rondo_task *task);
+
+/* Ask a task to stop, and say why. The message is not copied: a literal, or what outlives the task.
+ * Requests go on to awaited tasks with their message.
+ *
+ * Awaits:  no.
+ * Returns: as rondo_cancel(). */
+RONDO_API bool rondo_cancel_with(rondo_task *task, const char *message);
+
+/* Tell the message of the last request to cancel a task, or of the cancelled task it awaited.
+ *
+ * Owns:    the message of who asked.
+ * Awaits:  no.
+ * Returns: the message, or NULL if there was none. */
+RONDO_API const char *rondo_cancel_message(const rondo_task *task);
 
 /* Count the cancellation requests of a task that rondo_uncancel() has not taken back.
  *
@@ -225,6 +276,31 @@ RONDO_API unsigned rondo_cancelling(const rondo_task *task);
  * Awaits:  no.
  * Returns: the requests left. */
 RONDO_API unsigned rondo_uncancel(rondo_task *task);
+
+/* A stretch of code that is not to be interrupted, such as cleanup that awaits.
+ * Caller-allocated; from begin to end it stays in place, in one task, properly nested.
+ *
+ *     struct rondo_mask mask;
+ *     rondo_mask_begin(&mask);
+ *     save_what_was_done();
+ *     rondo_mask_end(&mask);
+ *
+ * Requests are counted and wait for the end; then the next await returns -ECANCELED. Limits and
+ * task groups begun inside work as ever, so a limit can end cleanup that takes too long. */
+struct rondo_mask {
+	uint64_t private_[2];
+};
+
+/* Begin to hold back requests to cancel the running task, one that is there already included.
+ *
+ * Owns:    mask must stay in place until rondo_mask_end().
+ * Awaits:  no. Only from a task. */
+RONDO_API void rondo_mask_begin(struct rondo_mask *mask);
+
+/* Let requests come through again.
+ *
+ * Awaits:  no. */
+RONDO_API void rondo_mask_end(struct rondo_mask *mask);
 
 /* A time limit on a stretch of code: asyncio.timeout(). Caller-allocated; from begin to end it must
  * stay in place, in one task, properly nested.
