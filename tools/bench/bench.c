@@ -18,6 +18,7 @@ static const struct {
 	{ "spawn", "create and await a trivial task", bench_spawn },
 	{ "sleep", "a million sleepers: memory, CPU time, cancelling", bench_sleep },
 	{ "timers", "the three ways to sleep (rondo_options.timers)", bench_timers },
+	{ "sync", "locks and queues", bench_sync },
 	{ "echo", "TCP echo against hand-written io_uring loops", bench_echo },
 	{ "read", "file reads against pread and a raw ring", bench_read },
 };

@@ -10,6 +10,7 @@ int bench_switch(struct bench_report *report);
 int bench_spawn(struct bench_report *report);
 int bench_sleep(struct bench_report *report);
 int bench_timers(struct bench_report *report);
+int bench_sync(struct bench_report *report);
 int bench_echo(struct bench_report *report);
 int bench_read(struct bench_report *report);
 

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* queue.c - rows Q1 to Q7, p38, p39, p50 of asyncio's rules.
+ *
+ * A put wakes the getter that waits longest, and a get the putter, as in asyncio; the woken one
+ * takes the item, or puts it, when it runs. What asyncio lacks: until then the item, or the room,
+ * is reserved for it (n_woken_), so that nobody overtakes and nobody has to queue again.
+ *
+ * U1  A getter is in the list only while every item is reserved, a putter only while all room is
+ *     taken or reserved. Whatever frees an item or room passes it on at once.
+ * U2  After a shutdown nobody is in the lists for good: putters have been told, and getters wait
+ *     only for those an item is reserved for, who may give it back (Y3). */
+#include <stdio.h>
+
+#include "sync/items.h"
+#include "sync/waiters.h"
+
+enum { GETTING, PUTTING };
+
+static void queue_describe(const struct wait *w, char *buf, size_t size)
+{
+	const struct rondo_queue *q = waiter_of(w)->object;
+
+	snprintf(buf, size, "%s in queue %p, which holds %zu", w->class->name, (const void *)q,
+		 q->n_items_);
+}
+
+static const struct wait_class classes[] = {
+	[GETTING] = {
+		.name = "an item", .cancel = rondo__waiters_cancel, .describe = queue_describe,
+	},
+	[PUTTING] = {
+		.name = "room", .cancel = rondo__waiters_cancel, .describe = queue_describe,
+	},
+};
+
+int rondo_queue_init_with(struct rondo_queue *queue, const struct rondo_queue_options *options)
+{
+	struct rondo_queue q = { .options_ = *options };
+	int ret;
+
+	if (!options->n_max || (options->order == RONDO_QUEUE_PRIORITY && !options->compare))
+		return -EINVAL;
+	if (!options->item_size)
+		q.options_.item_size = sizeof(void *);
+	ret = rondo__items_open(&q);
+	if (ret == 0)
+		*queue = q;
+	return ret;
+}
+
+int rondo_queue_init(struct rondo_queue *queue, size_t n_max)
+{
+	return rondo_queue_init_with(queue, &(struct rondo_queue_options){ .n_max = n_max });
+}
+
+void rondo_queue_free(struct rondo_queue *queue)
+{
+	if (!queue)
+		return;
+	if (queue->sides_[GETTING].waiters_.first_ || queue->sides_[PUTTING].waiters_.first_ ||
+	    queue->unfinished_.waiters_.first_)
+		BUG("a queue was freed under a task that waits in it");
+	while (queue->n_items_)
+		rondo__items_pop(queue, NULL);
+	rondo__items_close(queue);
+}
+
+/* --- getting and putting --------------------------------------------------------------------- */
+
+static inline bool has_item(const struct rondo_queue *q)
+{
+	return q->n_items_ > q->sides_[GETTING].n_woken_;
+}
+
+static inline bool has_room(const struct rondo_queue *q)
+{
+	return q->options_.n_max - q->n_items_ > q->sides_[PUTTING].n_woken_;
+}
+
+static inline void wake_one(struct rondo_queue_side *side)
+{
+	side->n_woken_++;
+	waiters_grant(&side->waiters_);
+}
+
+static inline void let_get(struct rondo_queue *q)
+{
+	if (q->sides_[GETTING].waiters_.first_ && has_item(q))
+		wake_one(&q->sides_[GETTING]);
+}
+
+static inline void let_put(struct rondo_queue *q)
+{
+	if (q->sides_[PUTTING].waiters_.first_ && has_room(q))
+		wake_one(&q->sides_[PUTTING]);
+}
+
+static inline int try_put(struct rondo_queue *q, const void *value)
+{
+	int ret;
+
+	if (unlikely(q->is_shut_down_))
+		return -RONDO_EQSHUTDOWN;
+	if (unlikely(!has_room(q)))
+		return -EAGAIN;
+	ret = rondo__items_push(q, value);
+	if (unlikely(ret < 0))
+		return ret;
+	q->unfinished_.n_pending_++;
+	let_get(q);
+	return 0;
+}
+
+static inline int try_get(struct rondo_queue *q, void *value)
+{
+	if (unlikely(!has_item(q)))
+		return q->is_shut_down_ && !q->n_items_ ? -RONDO_EQSHUTDOWN : -EAGAIN;
+	rondo__items_pop(q, value);
+	let_put(q);
+	if (unlikely(q->is_shut_down_ && !q->n_items_))
+		rondo__waiters_wake(&q->sides_[GETTING].waiters_, SIZE_MAX);	/* U2 */
+	return 0;
+}
+
+static int wait_in_turn(struct rondo_queue *q, int side)
+{
+	struct rondo_waiter w = WAITER(q, &classes[side]);
+	int ret = rondo__waiters_wait(&q->sides_[side].waiters_, &w);
+
+	q->sides_[side].n_woken_ -= w.granted;
+	if (unlikely(ret < 0)) {		/* Y3 */
+		let_get(q);
+		let_put(q);
+	}
+	return ret;
+}
+
+/* One function for both sides, which the verbs jump to. The processor predicts returns by the calls
+ * that were made last; after a switch those are the other task's, and each return to another place
+ * than there costs some 15 ns. So a getter and a putter that wait for each other come back the same
+ * way, but for the last step. */
+static __attribute__((noinline)) int wait_and_try(struct rondo_queue *q, void *value, int side)
+{
+	int ret;
+
+	do {
+		ret = wait_in_turn(q, side);
+		if (likely(ret == 0))
+			ret = side == GETTING ? try_get(q, value) : try_put(q, value);
+	} while (unlikely(ret == -EAGAIN));
+	return ret;
+}
+
+/* --- by value -------------------------------------------------------------------------------- */
+
+int rondo_queue_put_value_nowait(struct rondo_queue *queue, const void *value)
+{
+	return try_put(queue, value);
+}
+
+int rondo_queue_put_value(struct rondo_queue *queue, const void *value)
+{
+	int ret = try_put(queue, value);
+
+	return ret == -EAGAIN ? wait_and_try(queue, (void *)(uintptr_t)value, PUTTING) : ret;
+}
+
+int rondo_queue_get_value_nowait(struct rondo_queue *queue, void *value)
+{
+	return try_get(queue, value);
+}
+
+int rondo_queue_get_value(struct rondo_queue *queue, void *value)
+{
+	int ret = try_get(queue, value);
+
+	return ret == -EAGAIN ? wait_and_try(queue, value, GETTING) : ret;
+}
+
+/* --- of pointers ----------------------------------------------------------------------------- */
+
+static void must_hold_pointers(const struct rondo_queue *q)
+{
+	if (unlikely(q->options_.item_size != sizeof(void *)))
+		BUG("a pointer was put into, or got from, a queue of something else");
+}
+
+int rondo_queue_put(struct rondo_queue *queue, void *item)
+{
+	must_hold_pointers(queue);
+	return rondo_queue_put_value(queue, &item);
+}
+
+int rondo_queue_put_nowait(struct rondo_queue *queue, void *item)
+{
+	must_hold_pointers(queue);
+	return try_put(queue, &item);
+}
+
+int rondo_queue_get(struct rondo_queue *queue, void **item)
+{
+	must_hold_pointers(queue);
+	return rondo_queue_get_value(queue, item);
+}
+
+int rondo_queue_get_nowait(struct rondo_queue *queue, void **item)
+{
+	must_hold_pointers(queue);
+	return try_get(queue, item);
+}
+
+/* --- the whole queue ------------------------------------------------------------------------- */
+
+size_t rondo_queue_size(const struct rondo_queue *queue)
+{
+	return queue->n_items_;
+}
+
+size_t rondo_queue_max(const struct rondo_queue *queue)
+{
+	return queue->options_.n_max;
+}
+
+bool rondo_queue_empty(const struct rondo_queue *queue)
+{
+	return !queue->n_items_;
+}
+
+bool rondo_queue_full(const struct rondo_queue *queue)
+{
+	return queue->n_items_ >= queue->options_.n_max;
+}
+
+int rondo_queue_task_done(struct rondo_queue *queue)
+{
+	return rondo_waitgroup_done(&queue->unfinished_);
+}
+
+int rondo_queue_join(struct rondo_queue *queue)
+{
+	return rondo_waitgroup_wait(&queue->unfinished_);
+}
+
+void rondo_queue_shutdown(struct rondo_queue *queue, bool immediate)
+{
+	queue->is_shut_down_ = true;
+	while (immediate && queue->n_items_) {
+		rondo__items_pop(queue, NULL);
+		rondo_waitgroup_done(&queue->unfinished_);
+	}
+	rondo__waiters_wake(&queue->sides_[GETTING].waiters_, SIZE_MAX);
+	rondo__waiters_wake(&queue->sides_[PUTTING].waiters_, SIZE_MAX);
+}

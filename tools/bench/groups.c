@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* groups.c - what it costs to wait for many tasks at once: gather, and a task group that ends by
+ * cancelling its children. */
+#include "groups.h"
+
+#include <math.h>
+
+#include "rondo.h"
+#include "workloads.h"
+
+enum {
+	N_ROUNDS = 9,
+	N_GATHERED = 1000,
+	N_GATHERS = 300,
+	N_CHILDREN = 100000,
+};
+
+static int trivial(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+/* --- gather ---------------------------------------------------------------------------------- */
+
+struct gathering {
+	bool with_creation;
+	uint64_t cpu_ns;
+};
+
+static int gather_once(struct gathering *g)
+{
+	static rondo_task *tasks[N_GATHERED];
+	uint64_t begin = bench_thread_cpu_ns();
+	int ret;
+
+	for (unsigned i = 0; i < N_GATHERED; i++)
+		tasks[i] = rondo_create_task(trivial, NULL);
+	if (!g->with_creation)
+		begin = bench_thread_cpu_ns();
+	ret = rondo_gather(N_GATHERED, tasks, NULL, 0);
+	g->cpu_ns += bench_thread_cpu_ns() - begin;
+	return ret;
+}
+
+static int gather_main(void *arg)
+{
+	struct gathering *g = arg;
+	int ret = gather_once(g);	/* the stacks are there now */
+
+	g->cpu_ns = 0;
+	for (unsigned i = 0; i < N_GATHERS && ret == 0; i++)
+		ret = gather_once(g);
+	return ret;
+}
+
+static int measure_gather(void *arg, double *ns)
+{
+	struct gathering g = { .with_creation = *(bool *)arg };
+	int ret = rondo_run(gather_main, &g);
+
+	*ns = (double)g.cpu_ns / N_GATHERS / N_GATHERED;
+	return ret;
+}
+
+/* --- a group that is cancelled --------------------------------------------------------------- */
+
+struct cancelling {
+	rondo_fn *child;
+	uint64_t cpu_ns;
+};
+
+static int sleep_long(void *arg)
+{
+	(void)arg;
+	return rondo_sleep(3600);
+}
+
+static int wait_for_future(void *arg)
+{
+	return rondo_future_await(arg);
+}
+
+static int cancel_children(struct rondo_task_group *group, struct cancelling *c)
+{
+	struct rondo_future never;
+	int ret = 0;
+
+	rondo_future_init(&never);
+	for (unsigned i = 0; i < N_CHILDREN && ret == 0; i++)
+		ret = rondo_task_group_spawn(group, c->child, &never);
+	if (ret == 0)
+		ret = rondo_yield();	/* all are parked now */
+	c->cpu_ns = bench_thread_cpu_ns();
+	rondo_task_group_cancel(group);
+	return rondo_task_group_end(group, ret);
+}
+
+static int cancel_main(void *arg)
+{
+	struct cancelling *c = arg;
+	struct rondo_task_group group;
+	int ret = rondo_task_group_begin(&group);
+
+	if (ret == 0)
+		ret = cancel_children(&group, c);
+	c->cpu_ns = bench_thread_cpu_ns() - c->cpu_ns;
+	return ret;
+}
+
+static int measure_cancel(void *arg, double *ms)
+{
+	struct cancelling c = { .child = *(rondo_fn **)arg };
+	int ret = rondo_run(cancel_main, &c);
+
+	*ms = (double)c.cpu_ns / 1e6;
+	return ret;
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
+static int compare(const char *title, const char *unit, const struct bench_case *cases,
+		   const double *targets, unsigned n_cases, struct bench_report *report)
+{
+	struct bench_outcome outcomes[BENCH_MAX_CASES];
+	struct bench_pin pin;
+	int ret = bench_pin_begin(&pin);
+
+	if (ret < 0)
+		return ret;
+	ret = bench_compare(cases, n_cases, N_ROUNDS, outcomes);
+	bench_pin_end(&pin);
+	if (ret < 0)
+		return ret;
+	bench_compare_print(title, unit, cases, outcomes, n_cases);
+	for (unsigned i = 0; i < n_cases; i++)
+		bench_report_value(report, cases[i].name, unit, &outcomes[i].value, targets[i]);
+	return 0;
+}
+
+int bench_groups(struct bench_report *report)
+{
+	static bool without = false, with = true;
+	static rondo_fn *sleeps = sleep_long, *waits = wait_for_future;
+	const struct bench_case gathers[] = {
+		{ "gather 1,000 ready tasks", measure_gather, &without },
+		{ "create and gather 1,000 tasks", measure_gather, &with },
+	};
+	const struct bench_case cancels[] = {
+		{ "cancel a group of 100,000 sleepers", measure_cancel, &sleeps },
+		{ "cancel a group of 100,000 that await", measure_cancel, &waits },
+	};
+	const double gather_targets[] = { 120, NAN }, cancel_targets[] = { 50, NAN };
+	int ret = compare("rondo_gather(), CPU time for each task", "ns", gathers, gather_targets,
+			  2, report);
+
+	if (ret < 0)
+		return ret;
+	return compare("a task group whose children are all cancelled, CPU time until its end",
+		       "ms", cancels, cancel_targets, 2, report);
+}

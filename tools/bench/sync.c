@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* sync.c - what locks and queues cost: taken when nobody waits, and handed from task to task. CPU
+ * time of this thread, pinned to one CPU, under SCHED_RR where that is allowed. */
+#include <errno.h>
+#include <math.h>
+#include <rondo.h>
+
+#include "groups.h"
+#include "workloads.h"
+
+enum { N_ROUNDS = 9, N_OPS = 4000000, N_ITEMS = 2000000 };
+
+/* What a measurement's tasks share. */
+struct pair {
+	struct rondo_lock lock;
+	struct rondo_semaphore semaphore;
+	struct rondo_queue queue;
+	unsigned n;			/* of each task */
+};
+
+/* --- alone ----------------------------------------------------------------------------------- */
+
+static int lock_alone(struct pair *p)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < p->n && ret == 0; i++) {
+		ret = rondo_lock_acquire(&p->lock);
+		if (ret == 0)
+			ret = rondo_lock_release(&p->lock);
+	}
+	return ret;
+}
+
+static int semaphore_alone(struct pair *p)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < p->n && ret == 0; i++) {
+		ret = rondo_semaphore_acquire(&p->semaphore);
+		if (ret == 0)
+			ret = rondo_semaphore_release(&p->semaphore);
+	}
+	return ret;
+}
+
+static int queue_alone(struct pair *p)
+{
+	void *item = p;
+	int ret = 0;
+
+	for (unsigned i = 0; i < p->n && ret == 0; i++) {
+		ret = rondo_queue_put(&p->queue, item);
+		if (ret == 0)
+			ret = rondo_queue_get(&p->queue, &item);
+	}
+	return ret;
+}
+
+/* --- two tasks ------------------------------------------------------------------------------- */
+
+/* The other one wants it each time: every acquire waits for a turn. */
+static int lock_in_turn(void *arg)
+{
+	struct pair *p = arg;
+	int ret = 0;
+
+	for (unsigned i = 0; i < p->n && ret == 0; i++) {
+		ret = rondo_lock_acquire(&p->lock);
+		if (ret < 0)
+			break;
+		ret = rondo_yield();
+		rondo_lock_release(&p->lock);
+	}
+	return ret;
+}
+
+static int puts_items(void *arg)
+{
+	struct pair *p = arg;
+	int ret = 0;
+
+	for (unsigned i = 0; i < p->n && ret == 0; i++)
+		ret = rondo_queue_put(&p->queue, p);
+	return ret;
+}
+
+static int gets_items(void *arg)
+{
+	struct pair *p = arg;
+	void *item;
+	int ret = 0;
+
+	for (unsigned i = 0; i < p->n && ret == 0; i++)
+		ret = rondo_queue_get(&p->queue, &item);
+	return ret;
+}
+
+static int two_tasks(struct pair *p, rondo_fn *a, rondo_fn *b)
+{
+	return RONDO_GATHER(rondo_create_task(a, p), rondo_create_task(b, p));
+}
+
+static int lock_two(struct pair *p)
+{
+	return two_tasks(p, lock_in_turn, lock_in_turn);
+}
+
+static int queue_two(struct pair *p)
+{
+	return two_tasks(p, puts_items, gets_items);
+}
+
+/* --- measuring ------------------------------------------------------------------------------- */
+
+struct what {
+	int (*run)(struct pair *p);
+	unsigned n;			/* of each task; the figure is per one */
+	size_t queue_max;
+	double ns;
+};
+
+static int measure_main(void *arg)
+{
+	struct what *w = arg;
+	struct pair p = {
+		.lock = RONDO_LOCK_INIT, .semaphore = RONDO_SEMAPHORE_INIT(1), .n = w->n,
+	};
+	uint64_t start;
+	int ret = rondo_queue_init(&p.queue, w->queue_max);
+
+	if (ret < 0)
+		return ret;
+	start = bench_thread_cpu_ns();
+	ret = w->run(&p);
+	w->ns = (double)(bench_thread_cpu_ns() - start) / w->n;
+	rondo_queue_free(&p.queue);
+	return ret;
+}
+
+static int measure(void *arg, double *ns)
+{
+	struct what w = *(const struct what *)arg;
+	int ret = rondo_run(measure_main, &w);
+
+	*ns = w.ns;
+	return ret;
+}
+
+int bench_sync(struct bench_report *report)
+{
+	static struct what lock = { lock_alone, N_OPS, 1, 0 }, turns = { lock_two, N_ITEMS, 1, 0 },
+			   semaphore = { semaphore_alone, N_OPS, 1, 0 },
+			   alone = { queue_alone, N_OPS, 1, 0 }, one = { queue_two, N_ITEMS, 1, 0 },
+			   many = { queue_two, N_ITEMS, 64, 0 };
+	static const struct bench_case cases[] = {
+		{ "lock + unlock", measure, &lock },
+		{ "semaphore acquire + release", measure, &semaphore },
+		{ "queue put + get, one task", measure, &alone },
+		{ "queue put + get, two tasks, 1 item", measure, &one },
+		{ "queue put + get, two tasks, 64 items", measure, &many },
+		{ "lock handed over twice, with a yield", measure, &turns },
+	};
+	static const double targets[] = { 10, NAN, NAN, 60, 60, NAN };
+	enum { N_CASES = sizeof(cases) / sizeof(cases[0]) };
+	struct bench_outcome outcomes[BENCH_MAX_CASES];
+	struct bench_pin pin;
+	int ret = bench_pin_begin(&pin);
+
+	if (ret < 0)
+		return ret;
+	ret = bench_compare(cases, N_CASES, N_ROUNDS, outcomes);
+	bench_pin_end(&pin);
+	if (ret < 0)
+		return ret;
+	bench_compare_print("locks and queues, CPU time each", "ns", cases, outcomes, N_CASES);
+	for (unsigned i = 0; i < N_CASES; i++)
+		bench_report_value(report, cases[i].name, "ns", &outcomes[i].value, targets[i]);
+	return bench_groups(report);
+}
