@@ -244,6 +244,16 @@ static void drain(struct loop *l)
 	}
 }
 
+static void free_memory(struct loop *l)
+{
+	rondo__op_table_free(l);
+	rondo__heap_free(&l->timers);
+	free(l->ready.slots);
+	if (!l->options.no_overflow_report)
+		rondo__overflow_unwatch(&l->overflow);
+	rondo__stack_pool_free(&l->stacks);
+}
+
 void rondo__loop_close(struct loop *l)
 {
 	BUG_ON(l->n_live);
@@ -251,13 +261,16 @@ void rondo__loop_close(struct loop *l)
 	rondo__remote_close(l);
 	rondo__bufring_close(&l->buffers, &l->ring);
 	rondo__ring_close(&l->ring);
-	rondo__op_table_free(l);
-	rondo__heap_free(&l->timers);
-	free(l->ready.slots);
-	if (!l->options.no_overflow_report)
-		rondo__overflow_unwatch(&l->overflow);
-	rondo__stack_pool_free(&l->stacks);
+	free_memory(l);
 	rondo__loop = NULL;
+}
+
+void rondo__loop_abandon(struct loop *l)
+{
+	rondo__remote_abandon(l);
+	rondo__bufring_abandon(&l->buffers);
+	free_memory(l);
+	free(l);
 }
 
 void rondo_loop_stats(struct rondo_loop_stats *stats)

@@ -156,6 +156,8 @@ extern __thread struct loop *rondo__loop;
 int rondo__loop_open(struct loop *l, const struct kernel *kernel, const struct rondo_options *o);
 /* Drain the ring and free everything; all tasks must be done. */
 void rondo__loop_close(struct loop *l);
+/* Free everything, and l itself, without a word to its tasks or its kernel: a simulated power cut. */
+void rondo__loop_abandon(struct loop *l);
 
 /* One turn: run what was ready, submit and (if nothing is ready) sleep in one enter, reap.
  * Returns false if nothing can ever become ready again: a deadlock. */

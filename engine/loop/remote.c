@@ -117,14 +117,19 @@ void rondo__remote_wake(struct rondo_loop *r)
 	(void)kernel_call3(r->kernel, SYS_write, r->fd, &one, sizeof(one));
 }
 
-void rondo__remote_stop(struct loop *l)
+static void refuse_calls(struct rondo_loop *r)
 {
-	struct call *c = atomic_exchange_explicit(&l->remote->calls, CLOSED, memory_order_acquire);
+	struct call *c = atomic_exchange_explicit(&r->calls, CLOSED, memory_order_acquire);
 
 	for (struct call *next; c; c = next) {
 		next = c->next;
 		free(c);
 	}
+}
+
+void rondo__remote_stop(struct loop *l)
+{
+	refuse_calls(l->remote);
 	if (l->remote->reading)
 		rondo__remote_wake(l->remote);
 }
@@ -133,6 +138,17 @@ void rondo__remote_close(struct loop *l)
 {
 	rondo_loop_unref(l->remote);
 	l->remote = NULL;
+}
+
+void rondo__remote_abandon(struct loop *l)
+{
+	struct rondo_loop *r = l->remote;
+
+	if (!r)
+		return;
+	refuse_calls(r);
+	if (atomic_fetch_sub_explicit(&r->n_refs, 1, memory_order_acq_rel) == 1)
+		free(r);
 }
 
 rondo_loop *rondo_loop_current(void)

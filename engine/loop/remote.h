@@ -20,6 +20,8 @@ void rondo__remote_start(struct loop *l);
 /* Refuse further calls, drop those not yet run, and have the READ end. */
 void rondo__remote_stop(struct loop *l);
 void rondo__remote_close(struct loop *l);
+/* Drop the calls and the loop's reference, without using the kernel. */
+void rondo__remote_abandon(struct loop *l);
 /* The READ's CQE: queue the calls that came, read again. */
 void rondo__remote_complete(struct loop *l);
 /* Wake the loop for no call in particular. Async-signal-safe. */

@@ -80,6 +80,12 @@ void rondo__bufring_close(struct bufring *b, struct ring *r)
 	unmap_all(b);
 }
 
+void rondo__bufring_abandon(struct bufring *b)
+{
+	if (b->shared)
+		unmap_all(b);
+}
+
 bool rondo__bufring_grow(struct bufring *b)
 {
 	if (b->n_buffers * 2 > b->n_buffers_max)

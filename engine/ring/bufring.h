@@ -40,6 +40,8 @@ struct bufring {
 int rondo__bufring_open(struct bufring *b, struct ring *r);
 /* No receive may be in flight. */
 void rondo__bufring_close(struct bufring *b, struct ring *r);
+/* Free its memory; the kernel is no more. */
+void rondo__bufring_abandon(struct bufring *b);
 /* Twice as many buffers; false if that would be too many. */
 bool rondo__bufring_grow(struct bufring *b);
 void rondo__bufring_give(struct bufring *b, unsigned id);

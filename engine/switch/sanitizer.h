@@ -69,15 +69,31 @@ struct san_stack {
 	unsigned n_lives;	/* of the fiber */
 };
 
+/* Where a thread runs something that takes its stack for the thread's own: a simulated host. */
+struct san_bounds {
+	void *base;
+	size_t size;
+};
+
+extern _Thread_local struct san_bounds rondo__san_here;
+
 #if SAN_ADDRESS
 #include <pthread.h>
+
+static inline void san_thread_runs_on(void *base, void *top)
+{
+	rondo__san_here = (struct san_bounds){ base, (size_t)((char *)top - (char *)base) };
+}
 
 static inline void san_context_of_thread(struct san_context *c)
 {
 	pthread_attr_t attributes;
 
-	c->base = c->fake = NULL;
-	c->size = 0;
+	c->base = rondo__san_here.base;
+	c->size = rondo__san_here.size;
+	c->fake = NULL;
+	if (c->base)
+		return;
 	if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
 		pthread_attr_getstack(&attributes, &c->base, &c->size);
 		pthread_attr_destroy(&attributes);
@@ -115,6 +131,11 @@ static inline void san_first_arrive(struct san_context *self)
 
 #elif SAN_THREAD
 
+static inline void san_thread_runs_on(void *base, void *top)
+{
+	(void)base, (void)top;
+}
+
 static inline void san_context_of_thread(struct san_context *c)
 {
 	c->fiber = __tsan_get_current_fiber();
@@ -150,6 +171,11 @@ static inline void san_first_arrive(struct san_context *self)
 }
 
 #else
+
+static inline void san_thread_runs_on(void *base, void *top)
+{
+	(void)base, (void)top;
+}
 
 static inline void san_context_of_thread(struct san_context *c)
 {
@@ -277,6 +303,30 @@ static inline void san_ring_unmapping(void)
 	__tsan_release(&rondo__san_rings);
 #endif
 }
+
+/* A simulated kernel holds a buffer that it will write to: whoever touches it meanwhile is told. */
+static inline void san_kernel_takes(const void *p, size_t size)
+{
+	(void)p, (void)size;
+#if SAN_ADDRESS
+	__asan_poison_memory_region(p, size);
+#endif
+}
+
+static inline void san_kernel_gives(const void *p, size_t size)
+{
+	(void)p, (void)size;
+#if SAN_ADDRESS
+	__asan_unpoison_memory_region(p, size);
+#endif
+}
+
+/* A function that may read what is held. */
+#if SAN_ADDRESS
+#define SAN_UNCHECKED __attribute__((no_sanitize_address))
+#else
+#define SAN_UNCHECKED
+#endif
 
 /* Valgrind does not see what the kernel writes: it must be told that the bytes are defined now. */
 static inline void san_kernel_wrote(const void *p, size_t size)

@@ -28,6 +28,8 @@ struct stack_slab {
 	uint32_t n_stacks, n_made;	/* stacks [0, n_made) were handed out at least once */
 };
 
+_Thread_local struct san_bounds rondo__san_here;
+
 static unsigned class_of(size_t size_bytes)
 {
 	unsigned class = 0;
