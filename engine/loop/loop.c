@@ -167,6 +167,8 @@ bool rondo__loop_turn(struct loop *l)
 	run_batch(l);
 	if (unlikely(l->attention))
 		return true;		/* the caller must look before anybody sleeps */
+	if (unlikely(l->cancelled.unheard))
+		rondo__op_cancels_unheard(l);
 	/* Fired: a full SQ was flushed during the batch, and the timeout reaped with it. */
 	if (!loop_is_idle(l) || l->clock.fired) {
 		if (ring_n_queued(&l->ring) || ring_wants_enter(&l->ring))
@@ -213,6 +215,7 @@ int rondo__loop_open(struct loop *l, const struct kernel *kernel, const struct r
 
 	*l = (struct loop){ .options = *o, .clock.armed_ns = UINT64_MAX };
 	list_init(&l->tasks);
+	rondo__op_cancels_init(l);
 	rondo__stack_pool_init(&l->stacks);
 	rondo__context_of_thread(&l->ctx);
 	ret = rondo__ring_open(&l->ring, kernel, &ring, complete, l);
@@ -236,6 +239,7 @@ int rondo__loop_open(struct loop *l, const struct kernel *kernel, const struct r
 /* Closing a ring does not stop the kernel (KN-3): wait for what it still owes, cancels included. */
 static void drain(struct loop *l)
 {
+	rondo__op_cancels_stop(l);
 	rondo__timer_stop_all(l);
 	rondo__remote_stop(l);
 	while (l->ring.n_in_flight) {

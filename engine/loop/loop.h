@@ -106,6 +106,20 @@ struct rondo_task {
 
 enum { CACHE_LINE_BYTES = 64 };
 
+/* Something to do at a time (see timer.h). */
+struct timer {
+	struct heap_node node;
+	void (*fire)(struct timer *t);	/* on the loop's stack; may wake, may not switch */
+};
+
+/* Ops that the kernel was asked to end and that have not ended (see op.c). */
+struct cancelled_ops {
+	struct list ops;
+	struct timer again;		/* when to ask once more */
+	uint64_t delay_ns;
+	bool unheard;			/* one was answered that it did nothing */
+};
+
 /* One kernel timeout for all sleepers (see timer.c). */
 struct loop_clock {
 	struct __kernel_timespec ts;	/* read by the kernel when the SQE is submitted */
@@ -131,6 +145,7 @@ struct loop {
 	struct heap timers;
 	struct loop_clock clock;
 	struct fd_table fds;
+	struct cancelled_ops cancelled;
 	struct bufring buffers;		/* of the receivers; opened by the first */
 	const struct rondo_task *sender;	/* who last sent by a plain call, to be compared only... */
 	uint64_t sender_turn;		/* ...and in which turn */

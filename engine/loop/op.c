@@ -18,12 +18,93 @@ static uint64_t user_data_of(const struct op *op)
 	return (uint64_t)(uintptr_t)op << GENERATION_BITS | op->generation;
 }
 
-void rondo__op_cancel(struct loop *l, const struct op *op)
+/* --- cancelling, until it has been heard (O7) ------------------------------------------------ */
+
+#define AGAIN_AFTER_NS UINT64_C(10000000)
+#define AGAIN_AFTER_MAX_NS UINT64_C(1000000000)
+
+static void submit_cancel(struct loop *l, const struct op *op)
 {
 	struct io_uring_sqe *sqe = rondo__ring_sqe(&l->ring);
 
 	io_uring_prep_cancel64(sqe, user_data_of(op), 0);
-	sqe->user_data = OP_IGNORED;
+	sqe->user_data = OP_CANCEL;
+}
+
+void rondo__op_cancel(struct loop *l, struct op *op)
+{
+	if (!op->asked_to_end) {
+		op->asked_to_end = true;
+		list_push(&l->cancelled.ops, &op->cancelled);
+	}
+	submit_cancel(l, op);
+}
+
+static void ask_again_later(struct loop *l)
+{
+	struct cancelled_ops *c = &l->cancelled;
+	uint64_t now_ns = l->ring.kernel->now(l->ring.kernel, CLOCK_MONOTONIC);
+
+	/* Without memory for a timer the next answer of this kind tries again. */
+	(void)rondo__timer_start(l, &c->again, now_ns + c->delay_ns);
+	c->delay_ns = c->delay_ns < AGAIN_AFTER_MAX_NS ? c->delay_ns * 2 : AGAIN_AFTER_MAX_NS;
+}
+
+/* Each once, though a full SQ makes us reap, and then some leave the list. */
+static void ask_again(struct timer *t)
+{
+	struct loop *l = container_of(t, struct loop, cancelled.again);
+	struct list *ops = &l->cancelled.ops;
+	const struct list *last = ops->prev;
+	uint64_t n_reaped = l->ring.n_reaped;
+
+	while (!list_empty(ops) && l->ring.n_reaped == n_reaped) {
+		struct list *first = list_pop(ops);
+
+		list_push(ops, first);
+		submit_cancel(l, container_of(first, struct op, cancelled));
+		if (first == last)
+			break;
+	}
+	if (!list_empty(ops))
+		ask_again_later(l);
+}
+
+/* Most of these answers come because the op ended at that moment. Reaping must not set timers (it may
+ * happen while one is being set), so the loop's next turn does. */
+static void cancel_did_nothing(struct loop *l)
+{
+	if (list_empty(&l->cancelled.ops))
+		return;
+	l->cancelled.unheard = true;
+	l->attention = true;
+}
+
+void rondo__op_cancels_unheard(struct loop *l)
+{
+	l->cancelled.unheard = false;
+	if (list_empty(&l->cancelled.ops) || heap_contains(&l->cancelled.again.node))
+		return;
+	l->cancelled.delay_ns = AGAIN_AFTER_NS;
+	ask_again_later(l);
+}
+
+static inline void leave_cancelled(struct op *op)
+{
+	if (unlikely(op->asked_to_end))
+		list_remove(&op->cancelled);
+}
+
+void rondo__op_cancels_init(struct loop *l)
+{
+	list_init(&l->cancelled.ops);
+	heap_node_init(&l->cancelled.again.node);
+	l->cancelled.again.fire = ask_again;
+}
+
+void rondo__op_cancels_stop(struct loop *l)
+{
+	rondo__timer_stop(l, &l->cancelled.again);
 }
 
 static bool op_cancel(struct wait *w)
@@ -229,6 +310,7 @@ struct io_uring_sqe *rondo__op_begin(struct op *op)
 	op->sqe = rondo__ring_sqe(&t->loop->ring);
 	op->closing = NULL;
 	op->on_cqe = NULL;
+	op->asked_to_end = false;
 	return op->sqe;
 }
 
@@ -301,10 +383,14 @@ int rondo__op_await_masked(struct op *op)
 	return op_result(op);
 }
 
-static void complete_internal(struct loop *l, uint64_t user_data)
+static void complete_internal(struct loop *l, const struct io_uring_cqe *cqe)
 {
-	switch (user_data) {
+	switch (cqe->user_data) {
 	case OP_IGNORED:
+		return;
+	case OP_CANCEL:
+		if (cqe->res == -ENOENT || cqe->res == -EALREADY)
+			cancel_did_nothing(l);
 		return;
 	case OP_TIMEOUT:
 		rondo__timer_complete(l);
@@ -313,15 +399,17 @@ static void complete_internal(struct loop *l, uint64_t user_data)
 		rondo__remote_complete(l);
 		break;
 	default:
-		BUG_ON(user_data != OP_TIMEOUT_UPDATE);
+		BUG_ON(cqe->user_data != OP_TIMEOUT_UPDATE);
 	}
 	l->n_internal--;
 }
 
 static void complete_owned(struct loop *l, struct op *op, const struct io_uring_cqe *cqe)
 {
-	if (!(cqe->flags & IORING_CQE_F_MORE))
+	if (!(cqe->flags & IORING_CQE_F_MORE)) {
+		leave_cancelled(op);
 		leave_table(l, op);
+	}
 	op->on_cqe(op, cqe);
 }
 
@@ -330,7 +418,7 @@ void rondo__op_complete(struct loop *l, const struct io_uring_cqe *cqe)
 	struct op *op = (struct op *)(uintptr_t)(cqe->user_data >> GENERATION_BITS);
 
 	if (unlikely(!op)) {
-		complete_internal(l, cqe->user_data);
+		complete_internal(l, cqe);
 		return;
 	}
 	if (unlikely(op->generation != (uint16_t)cqe->user_data)) {
@@ -348,6 +436,7 @@ void rondo__op_complete(struct loop *l, const struct io_uring_cqe *cqe)
 	}
 	if (cqe->flags & IORING_CQE_F_MORE)
 		return;
+	leave_cancelled(op);
 	leave_table(l, op);
 	rondo__wake(op->wait.task);
 }

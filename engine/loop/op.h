@@ -22,7 +22,9 @@
  * O5  -ECANCELED means that this task was cancelled, and nothing else.
  * O6  An op with on_cqe is awaited by nobody and lives in an object instead of a frame. on_cqe
  *     sees every CQE, on any stack: it runs no user code and does not park; it may wake and take
- *     SQEs. The object stays in place until the CQE without F_MORE. */
+ *     SQEs. The object stays in place until the CQE without F_MORE.
+ * O7  The kernel may lose a cancel (KN-44): one that answers it did nothing is repeated after a
+ *     while, for as long as its op has not ended. */
 #ifndef RONDO_LOOP_OP_H
 #define RONDO_LOOP_OP_H
 
@@ -32,7 +34,8 @@
 
 /* user_data of SQEs that belong to no op; as addresses they would be below 64 KiB. */
 enum {
-	OP_IGNORED,			/* cancels: whatever they answer, the target's CQE decides */
+	OP_IGNORED,			/* whatever it answers */
+	OP_CANCEL,			/* the target's own CQE decides, but see O7 */
 	OP_TIMEOUT,
 	OP_TIMEOUT_UPDATE,
 	OP_REMOTE,
@@ -45,8 +48,10 @@ struct op {
 	uint32_t flags;			/* the CQE's */
 	uint16_t generation;
 	uint8_t opcode;
+	bool asked_to_end;
 	int fd;
 	struct op *next, **prev;	/* in the descriptor's list; prev NULL: in none */
+	struct list cancelled;		/* in loop->cancelled, if asked_to_end */
 	struct closing *closing;	/* who is closing its descriptor under it, or NULL */
 	void (*on_cqe)(struct op *op, const struct io_uring_cqe *cqe);	/* O6; NULL: wake the task */
 };
@@ -72,7 +77,12 @@ struct io_uring_sqe *rondo__op_begin_owned(struct loop *l, struct op *op,
 					   void (*on_cqe)(struct op *, const struct io_uring_cqe *));
 void rondo__op_start(struct loop *l, struct op *op);
 /* Ask the kernel to end an op; its own last CQE says when, and how. */
-void rondo__op_cancel(struct loop *l, const struct op *op);
+void rondo__op_cancel(struct loop *l, struct op *op);
+/* No more repeating: the loop is about to close. */
+void rondo__op_cancels_stop(struct loop *l);
+void rondo__op_cancels_init(struct loop *l);
+/* A cancel did nothing: repeat it later, if it is still wanted. */
+void rondo__op_cancels_unheard(struct loop *l);
 
 /* End the ops in flight on fd, for rondo_close(): they return -EBADF to their tasks. Parks until
  * they have reported; take the SQE of the CLOSE next, before another task runs. Returns 0, or

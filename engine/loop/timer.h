@@ -9,11 +9,6 @@
 
 #include "loop/loop.h"
 
-struct timer {
-	struct heap_node node;
-	void (*fire)(struct timer *t);	/* on the loop's stack; may wake, may not switch */
-};
-
 /* Call fire(t) once the clock has reached deadline_ns. Returns 0 or -ENOMEM. */
 int rondo__timer_start(struct loop *l, struct timer *t, uint64_t deadline_ns);
 /* Take it back; does nothing if it has fired. */
