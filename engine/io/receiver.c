@@ -370,10 +370,12 @@ ssize_t rondo_receiver_read(struct rondo_receiver *receiver, void *buf, size_t l
 static void stop(struct receiver *r, struct rondo_task *self)
 {
 	while (r->armed) {
-		if (!r->pausing)
-			rondo__op_cancel(r->loop, &r->op);
+		if (r->pausing) {
+			ask(r, self, &end_class);
+			continue;
+		}
 		r->pausing = true;
-		ask(r, self, &end_class);
+		rondo__op_cancel(r->loop, &r->op);	/* a full SQ reaps: look again */
 	}
 }
 
