@@ -28,4 +28,5 @@ int cmd_probe(int argc, char **argv);
 int cmd_echo(int argc, char **argv);
 int cmd_cp(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+int cmd_sim(int argc, char **argv);
 #endif

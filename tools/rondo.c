@@ -18,6 +18,7 @@ static const struct {
 	{ "echo", "--port P [--workers N]", "a TCP echo server", cmd_echo },
 	{ "cp", "SRC DST", "copy a file; a kill never leaves a torn DST", cmd_cp },
 	{ "bench", "[NAME...] [--json F]", "measure this library against raw loops", cmd_bench },
+	{ "sim", "[WORKLOAD] [--seeds N]...", "programs under the simulated kernel", cmd_sim },
 };
 
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };

@@ -59,7 +59,7 @@ int rondo__sim_walk_to_new(struct sim_host *h, int dirfd, const char *path, bool
 void rondo__sim_name_set(struct sim_host *h, struct sim_inode *dir, const char *name,
 			 struct sim_inode *child);
 /* The wall clock. */
-int64_t rondo__sim_fs_now(const struct sim_host *h);
+int64_t rondo__sim_fs_now(struct sim_host *h);
 
 /* What an SQE points to, copied; it is the request's private_data. */
 struct sim_names {

@@ -8,9 +8,9 @@
 
 enum { LINKS_MAX = 40 };
 
-int64_t rondo__sim_fs_now(const struct sim_host *h)
+int64_t rondo__sim_fs_now(struct sim_host *h)
 {
-	return (int64_t)h->sim->now_ns + h->wall_offset_ns;
+	return (int64_t)rondo__sim_wall_clock(h);
 }
 
 /* --- walking --------------------------------------------------------------------------------- */

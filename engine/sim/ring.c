@@ -550,19 +550,24 @@ int rondo__sim_pick_buffer(struct sim_request *rq, struct iovec *iov)
 
 /* --- clock and entropy ----------------------------------------------------------------------- */
 
+/* It jumps, forwards and back; and drifts, by up to 100 millionths, from host to host. */
+uint64_t rondo__sim_wall_clock(struct sim_host *h)
+{
+	struct sim *s = h->sim;
+
+	if (rondo__sim_fault(s, SIM_FAULT_WALL_JUMP))
+		h->wall_offset_ns += (int64_t)rondo__sim_log(s, SIM_CLOCK, 1000000,
+							     UINT64_C(86400000000000)) *
+				     (rondo__sim_often(s, SIM_CLOCK, 500) ? 1 : -1);
+	return s->now_ns + (uint64_t)h->wall_offset_ns + s->now_ns / 10000 / (h->id + 1);
+}
+
 static uint64_t sim_now(const struct kernel *k, clockid_t clock)
 {
 	struct sim_host *h = container_of(k, struct sim_host, kernel);
 
 	rondo__sim_spend(h, CLOCK_NS);
-	if (clock != CLOCK_REALTIME)
-		return h->sim->now_ns;
-	if (rondo__sim_fault(h->sim, SIM_FAULT_WALL_JUMP))
-		h->wall_offset_ns += (int64_t)rondo__sim_log(h->sim, SIM_CLOCK, 1000000,
-							     UINT64_C(86400000000000)) *
-				     (rondo__sim_often(h->sim, SIM_CLOCK, 500) ? 1 : -1);
-	/* It also drifts, by up to 100 millionths, from host to host. */
-	return h->sim->now_ns + (uint64_t)h->wall_offset_ns + h->sim->now_ns / 10000 / (h->id + 1);
+	return clock == CLOCK_REALTIME ? rondo__sim_wall_clock(h) : h->sim->now_ns;
 }
 
 static int sim_entropy(const struct kernel *k, void *buf, size_t size_bytes)

@@ -140,6 +140,8 @@ struct sim_host {
 struct sim_host *rondo__sim_host(void);
 /* The host may go on if what it waits for is there. */
 void rondo__sim_host_poke(struct sim_host *h);
+/* CLOCK_REALTIME of the host, in nanoseconds. */
+uint64_t rondo__sim_wall_clock(struct sim_host *h);
 /* Time passes while the host computes: the clock moves, and what was due happens. */
 void rondo__sim_spend(struct sim_host *h, uint64_t ns);
 

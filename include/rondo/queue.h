@@ -15,8 +15,8 @@
  *     }						until -RONDO_EQSHUTDOWN
  *     jobs_free(&todo);
  *
- * Who waits longest is served first, and nobody overtakes: an item that was put for a waiting task
- * is not given to another one, nor is room. Putting and getting do not yield when they need not
+ * Who waits longest is served first: as many items as there are woken tasks that have not run yet
+ * stay reserved for them, and so does room. Putting and getting do not yield when they need not
  * wait. A cancelled get takes no item and a cancelled put leaves none. */
 #ifndef RONDO_QUEUE_H
 #define RONDO_QUEUE_H

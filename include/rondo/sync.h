@@ -191,7 +191,7 @@ struct rondo_barrier {
  *
  * Awaits:  yes, unless the caller is the last one.
  * Cancel:  -ECANCELED; the barrier goes on waiting for one task more.
- * Returns: the number of the caller in order of arrival, from 0; -EPIPE if the barrier is or gets
+ * Returns: how many had arrived before the caller and were still there; -EPIPE if the barrier is or gets
  *          broken, or was reset; -EINVAL if it has no parties; -ECANCELED, -RONDO_EWRONGLOOP. */
 RONDO_API RONDO_MUST_CHECK int rondo_barrier_wait(struct rondo_barrier *barrier);
 
