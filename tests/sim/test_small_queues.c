@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_small_queues.c - goal: with an SQ of one entry, where taking an SQE means to submit and to reap
- * first, deadlines are kept and cancels repeated all the same. Method: tasks whose waits are cut off
- * by time limits, under lost and late cancels; the simulator's own properties judge (P9 above all).
- * The fuzzer found the first of these by chance. */
+/* test_small_queues.c - goal: with an SQ of one entry, where taking an SQE means to submit and to
+ * reap first, deadlines are kept and cancels repeated all the same. Method: tasks whose waits are
+ * cut off by time limits, under lost and late cancels; the simulator's own properties judge (P9
+ * above all). A repeated cancel, answered while a timeout was being set, once lost that timeout. */
 #include "support/check.h"
 
 #include <errno.h>
