@@ -114,7 +114,7 @@ if __name__ == "__main__":
         planted("engine/ring/planted.c", '#include "task/task.h"'),
         planted("engine/io/planted.c", "#include <stream/reader.h>"),
         planted("engine/random/planted.c", '#include "ring/ring.h"'),
-        planted("engine/sim/planted.c", '#include "loop/loop.h"'),
+        planted("engine/sim/planted.c", '#include "io/io.h"'),
         planted("engine/task/planted.c", '#include "random/twister.h"'),
         planted("engine/task/planted.h", '#include "../loop/loop.h"'),
         planted("include/rondo/planted.h", '#include "loop/loop.h"'),
