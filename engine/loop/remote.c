@@ -121,7 +121,7 @@ static void refuse_calls(struct rondo_loop *r)
 {
 	struct call *c = atomic_exchange_explicit(&r->calls, CLOSED, memory_order_acquire);
 
-	for (struct call *next; c; c = next) {
+	for (struct call *next; c && c != CLOSED; c = next) {
 		next = c->next;
 		free(c);
 	}
