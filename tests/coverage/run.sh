@@ -1,0 +1,31 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# run.sh - how much of the engine do its tests and the simulator's seeds run?
+#
+#     sh tests/coverage/run.sh [LAYER...]     base layers by default: ring loop io task sync
+#
+# Builds with gcc's --coverage below build/coverage, runs the suite and some seeds of each workload,
+# and prints for each file the branches that were taken, and then each line with one that was not.
+# Not a test: a list to think about. Branches that only a BUG() takes are left out, since the program
+# ends there.
+set -u
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd -P) || exit 1
+out=$root/build/coverage
+layers=${*:-ring loop io task sync}
+
+command -v gcov >/dev/null || {
+	echo "rondo: coverage: gcov is not installed" >&2
+	exit 1
+}
+cmake -S "$root" -B "$out" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=gcc \
+	-DCMAKE_C_FLAGS='--coverage -O0' >"$out.log" 2>&1 &&
+	cmake --build "$out" --parallel "$(nproc)" >>"$out.log" 2>&1 || {
+	tail -n 20 "$out.log" >&2
+	exit 1
+}
+find "$out" -name '*.gcda' -delete
+(cd "$out" && ctest --parallel "$(nproc)" -LE 'hygiene|install' >>"$out.log" 2>&1)
+"$out/rondo" sim --seeds 300 >>"$out.log" 2>&1
+tail -n 4 "$out.log"
+python3 "$root/tests/coverage/branches.py" "$root" "$out" $layers
