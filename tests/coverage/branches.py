@@ -27,7 +27,7 @@ def records(build, layer):
 
 
 def main():
-    root, build = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+    root, build = (pathlib.Path(word).resolve() for word in sys.argv[1:3])
     total = taken = 0
     missing = []
     for layer in sys.argv[3:]:
