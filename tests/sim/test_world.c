@@ -2,11 +2,13 @@
 /* test_world.c - goal: a simulated run is a function of its seed, virtual time costs nothing, hosts
  * take turns, a failure stops the world where it happens, and a power cut leaves nothing behind.
  * Method: small programs under rondo_sim_run(); what they saw is compared afterwards. */
-#include "support/check.h"
+#include "support/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <rondo_sim.h>
+
+#include "switch/sanitizer.h"
 
 static struct rondo_sim_failure seen;
 static char seen_text[256], seen_host[32];
@@ -197,6 +199,46 @@ static void test_a_descriptor_left_open_is_a_failure_unless_allowed(void **state
 	assert_int_equal(rondo_sim_run(&o, leaks, NULL), 0);
 }
 
+/* The kernel fills the buffer of a read that waits; nobody else may touch it meanwhile. */
+static char in_flight[64];
+
+static int reads_into_it(void *arg)
+{
+	return (int)rondo_read(*(int *)arg, in_flight, sizeof(in_flight));
+}
+
+static int touches_it(void *arg)
+{
+	int fds[2];
+	rondo_task *reader;
+
+	(void)arg;
+	CHECK_EQUAL(rondo_pipe(fds, 0), 0);
+	reader = rondo_create_task(reads_into_it, &fds[0]);
+	CHECK_EQUAL(rondo_sleep(1), 0);
+	*(volatile char *)&in_flight[8] = 'x';
+	CHECK_EQUAL(rondo_write(fds[1], "y", 1), 1);
+	return rondo_await(reader);
+}
+
+static int touching_child(void)
+{
+	return run(1, true, touches_it, NULL) == -EFAULT && !strcmp(seen.property, "P3") ? 3 : 0;
+}
+
+/* AddressSanitizer knows of it at the instant, the simulator when the bytes come. */
+static void test_a_buffer_that_the_kernel_holds_is_watched(void **state)
+{
+	int status;
+
+	(void)state;
+	status = run_in_child(touching_child);
+	if (SAN_ADDRESS)
+		assert_non_null(strstr(child_stderr, "use-after-poison"));
+	else
+		assert_int_equal(WEXITSTATUS(status), 3);
+}
+
 /* --- hosts ----------------------------------------------------------------------------------- */
 
 static int counts(void *arg)
@@ -309,6 +351,7 @@ int main(void)
 		cmocka_unit_test(test_faults_can_be_left_out_by_number),
 		cmocka_unit_test(test_a_failure_names_the_task_and_ends_the_run),
 		cmocka_unit_test(test_a_descriptor_left_open_is_a_failure_unless_allowed),
+		cmocka_unit_test(test_a_buffer_that_the_kernel_holds_is_watched),
 		cmocka_unit_test(test_hosts_take_turns_and_lose_their_power),
 		cmocka_unit_test(test_a_host_may_cut_its_own_power),
 		cmocka_unit_test(test_hosts_wait_for_each_other),
