@@ -52,8 +52,10 @@ RONDO_API RONDO_MUST_CHECK int rondo_openat(int dirfd, const char *path, int fla
 RONDO_API RONDO_MUST_CHECK int rondo_openat2(int dirfd, const char *path,
 					     const struct open_how *how);
 
-/* Close a descriptor. Operations of other tasks on it are ended first, and return -EBADF there: a
- * plain close(2) would leave them waiting, and the peer without the end of file.
+/* Close a descriptor. What other tasks wait for on it (reading, writing, sending, receiving,
+ * accepting, connecting, polling) is ended first, and returns -EBADF there: a plain close(2) would
+ * leave them waiting, and the peer without the end of file. Work that only takes time, such as
+ * fsync, goes on to its end.
  *
  * Owns:    fd is gone when this returns, whatever it returns but -EBADF.
  * Awaits:  yes, also for the operations it ends.
