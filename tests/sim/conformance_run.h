@@ -128,11 +128,12 @@ static bool outcome_fits(const char *p, const char *outcome)
 
 static bool fits(const char *pattern, const char *outcome)
 {
-	while (pattern) {
+	for (; pattern; pattern++) {
 		if (outcome_fits(pattern, outcome))
 			return true;
 		pattern = strchr(pattern, '|');
-		pattern += pattern != NULL;
+		if (!pattern)
+			return false;
 	}
 	return false;
 }
