@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "sim/sim.h"
@@ -205,6 +206,144 @@ static int cancelled_acceptor(void)
 	return ret;
 }
 
+/* --- rivals: room that was there for both is taken by one; the other blocks in a worker ------- */
+
+enum { N_BLOCKS = 24, BLOCK_MAX = 6000 };
+
+/* Two tasks move blocks from a pipe to a pipe or a socket; each byte bears its block's number. */
+struct rivals {
+	int from[2], to[2];
+	bool to_pipe;			/* where blocks are of one byte and keep their order */
+	unsigned n_left;		/* of two */
+	rondo_task *tasks[2];
+	unsigned n_read[N_BLOCKS];
+};
+
+static size_t block_size(const struct rivals *r)
+{
+	return r->to_pipe ? 1 : BLOCK_MAX;
+}
+
+/* Does this error leave all as it was? */
+static bool is_worth_another(int error)
+{
+	return error == -ECANCELED || error == -ENOMEM || error == -EIO;
+}
+
+static int moves(void *arg)
+{
+	struct rivals *r = arg;
+	int ret;
+
+	do {
+		ret = check_error("a splice", (int)rondo_splice(r->from[0], -1, r->to[1], -1,
+								1 + below(2 * BLOCK_MAX), 0));
+		if (ret == -ECANCELED)
+			rondo_uncancel(rondo_current_task());
+	} while (ret > 0 || is_worth_another(ret));
+	r->n_left--;
+	return ret;
+}
+
+static int cancels_rivals(void *arg)
+{
+	enum { N_CANCELS = 20 };	/* without an end, nothing would ever be moved */
+	struct rivals *r = arg;
+	int ret = 0;
+
+	for (int i = 0; i < N_CANCELS && r->n_left && ret == 0; i++) {
+		ret = pause_a_little();
+		rondo_cancel(r->tasks[below(2)]);
+	}
+	return ret;
+}
+
+static int writes_for_rivals(struct rivals *r)
+{
+	char block[BLOCK_MAX];
+	int ret = 0;
+
+	for (int i = 0; i < N_BLOCKS && ret == 0; i++) {
+		memset(block, i, sizeof(block));
+		ret = rondo_write_all(r->from[1], block, block_size(r), NULL);
+		if (ret == 0 && below(2))
+			ret = pause_a_little();
+	}
+	return check_error("a write", ret);
+}
+
+/* Reads as it comes: each splice takes one of a pipe's few slots, however short it is. */
+static int reads_moved(void *arg)
+{
+	struct rivals *r = arg;
+	unsigned char buf[1000];
+	int n, last = 0;
+
+	while ((n = check_error("a read", (int)rondo_read(r->to[0], buf, sizeof(buf)))) > 0 ||
+	       is_worth_another(n)) {
+		for (int i = 0; i < n; i++) {
+			if (buf[i] >= N_BLOCKS || (r->to_pipe && buf[i] < last))
+				return rondo_sim_fail("a byte of block %d after one of %d", buf[i], last);
+			last = buf[i];
+			r->n_read[last]++;
+		}
+		if (below(4) == 0 && pause_a_little() < 0)
+			return -ECANCELED;
+	}
+	return n;
+}
+
+/* Where it went well, all that was written was moved, once. */
+static void check_moved(const struct rivals *r)
+{
+	for (int i = 0; i < N_BLOCKS; i++)
+		if (r->n_read[i] != block_size(r))
+			rondo_sim_fail("%u of %zu bytes of block %d were moved", r->n_read[i],
+				       block_size(r), i);
+}
+
+/* A socket that holds little, so that there is no room now and then. */
+static int little_socket(int fds[2])
+{
+	const int size = 1;		/* the least there is */
+	int ret = rondo_socketpair(AF_UNIX, SOCK_STREAM, 0, fds);
+
+	if (ret == 0 && rondo_setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) < 0)
+		rondo_sim_fail("a socket could not be made small");
+	return ret;
+}
+
+static int rival_splices(void)
+{
+	struct rivals r = { .n_left = 2, .to_pipe = below(2) };
+	rondo_task *canceller, *reader;
+	int ret = rondo_pipe(r.from, 0), written;
+
+	if (ret < 0)
+		return check_error("a pipe", ret);
+	ret = r.to_pipe ? rondo_pipe(r.to, 0) : little_socket(r.to);
+	if (ret < 0) {
+		(void)rondo_close(r.from[0]);
+		(void)rondo_close(r.from[1]);
+		return check_error("a second pipe", ret);
+	}
+	for (int i = 0; i < 2; i++)
+		r.tasks[i] = rondo_create_task(moves, &r);
+	canceller = rondo_create_task(cancels_rivals, &r);
+	reader = rondo_create_task(reads_moved, &r);
+	written = writes_for_rivals(&r);
+	(void)rondo_close(r.from[1]);
+	for (int i = 0; i < 2; i++)
+		(void)rondo_await(r.tasks[i]);
+	(void)rondo_await(canceller);
+	(void)rondo_close(r.to[1]);
+	if (rondo_await(reader) == 0 && written == 0)
+		check_moved(&r);
+	(void)rondo_close(r.to[0]);
+	(void)rondo_close(r.from[0]);
+	return 0;
+}
+
 /* --- a close ends what others wait for ------------------------------------------------------- */
 
 static int waits_for_bytes(void *arg)
@@ -394,7 +533,7 @@ static int ties(void)
 
 static int (*const scenarios[])(void) = {
 	cancelled_reader, cancelled_reader, cancelled_acceptor, closed_under, ended_receiver,
-	failing_gather, cancelled_before, limit_against_cancel, ties,
+	failing_gather, cancelled_before, limit_against_cancel, ties, rival_splices,
 };
 
 static int races_main(void *arg)
