@@ -18,6 +18,7 @@ command -v gcov >/dev/null || {
 	echo "rondo: coverage: gcov is not installed" >&2
 	exit 1
 }
+mkdir -p "$root/build"
 cmake -S "$root" -B "$out" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=gcc \
 	-DCMAKE_C_FLAGS='--coverage -O0' >"$out.log" 2>&1 &&
 	cmake --build "$out" --parallel "$(nproc)" >>"$out.log" 2>&1 || {
