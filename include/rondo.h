@@ -4,6 +4,7 @@
 #define RONDO_H
 
 #include "rondo/base.h"
+#include "rondo/dns.h"
 #include "rondo/file.h"
 #include "rondo/future.h"
 #include "rondo/group.h"

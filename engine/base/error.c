@@ -10,6 +10,8 @@ static const char *const own_errors[] = {
 	[RONDO_EQSHUTDOWN - RONDO_EINCOMPLETE] = "Queue was shut down",
 	[RONDO_EGROUP - RONDO_EINCOMPLETE] = "Tasks of the group failed",
 	[RONDO_EWRONGLOOP - RONDO_EINCOMPLETE] = "Object belongs to another loop",
+	[RONDO_ENOTFOUND - RONDO_EINCOMPLETE] = "Host or service not found",
+	[RONDO_EDNS - RONDO_EINCOMPLETE] = "Name servers failed to answer",
 };
 
 const char *rondo_strerror(int error)

@@ -32,7 +32,9 @@ enum rondo_error {
 	RONDO_ELIMIT,			/* a separator was not found within the limit */
 	RONDO_EQSHUTDOWN,		/* the queue was shut down */
 	RONDO_EGROUP,			/* one or more children of a task group failed */
-	RONDO_EWRONGLOOP		/* the object belongs to another thread's loop */
+	RONDO_EWRONGLOOP,		/* the object belongs to another thread's loop */
+	RONDO_ENOTFOUND,		/* no such host or service */
+	RONDO_EDNS			/* the name servers did not answer, or failed */
 };
 
 /* Describe an error as returned by any rondo function (negative or positive).
