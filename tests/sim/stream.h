@@ -5,7 +5,9 @@
 
 #include "sim/seeds.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "io/io.h"
 #include "rondo/file.h"
@@ -44,18 +46,38 @@ static inline int close_both(const int p[2])
 	return ret < 0 ? ret : rondo_close(p[1]);
 }
 
+/* Before 6.5 or so a pipe does not know RWF_NOWAIT. The simulated one always does. */
+static inline ssize_t by_flag(int fd, ssize_t (*plain)(int, void *, size_t), void *buf, size_t len)
+{
+	int flags = fcntl(fd, F_GETFL);
+	ssize_t ret;
+
+	CHECK_EQUAL(fcntl(fd, F_SETFL, flags | O_NONBLOCK), 0);
+	ret = plain(fd, buf, len);
+	ret = ret < 0 ? -errno : ret;
+	CHECK_EQUAL(fcntl(fd, F_SETFL, flags), 0);
+	return ret;
+}
+
+static inline ssize_t plain_write(int fd, void *buf, size_t len)
+{
+	return write(fd, buf, len);
+}
+
 static inline ssize_t write_nowait(int fd, const void *buf, size_t len)
 {
 	const struct iovec one = { .iov_base = (void *)(uintptr_t)buf, .iov_len = len };
+	ssize_t ret = rondo_pwritev2(fd, &one, 1, -1, RWF_NOWAIT);
 
-	return rondo_pwritev2(fd, &one, 1, -1, RWF_NOWAIT);
+	return ret == -EOPNOTSUPP ? by_flag(fd, plain_write, one.iov_base, len) : ret;
 }
 
 static inline ssize_t read_nowait(int fd, void *buf, size_t len)
 {
 	const struct iovec one = { .iov_base = buf, .iov_len = len };
+	ssize_t ret = rondo_preadv2(fd, &one, 1, -1, RWF_NOWAIT);
 
-	return rondo_preadv2(fd, &one, 1, -1, RWF_NOWAIT);
+	return ret == -EOPNOTSUPP ? by_flag(fd, read, buf, len) : ret;
 }
 
 static inline int write_stubbornly(int fd, const unsigned char *buf, size_t len)
