@@ -20,6 +20,7 @@
 #include "rondo/sync.h"
 #include "rondo/task.h"
 #include "rondo/time.h"
+#include "rondo/udp.h"
 #include "rondo/wait.h"
 
 #endif

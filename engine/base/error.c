@@ -12,6 +12,7 @@ static const char *const own_errors[] = {
 	[RONDO_EWRONGLOOP - RONDO_EINCOMPLETE] = "Object belongs to another loop",
 	[RONDO_ENOTFOUND - RONDO_EINCOMPLETE] = "Host or service not found",
 	[RONDO_EDNS - RONDO_EINCOMPLETE] = "Name servers failed to answer",
+	[RONDO_ETRUNCATED - RONDO_EINCOMPLETE] = "Datagram was longer than the buffer",
 };
 
 const char *rondo_strerror(int error)

@@ -34,7 +34,8 @@ enum rondo_error {
 	RONDO_EGROUP,			/* one or more children of a task group failed */
 	RONDO_EWRONGLOOP,		/* the object belongs to another thread's loop */
 	RONDO_ENOTFOUND,		/* no such host or service */
-	RONDO_EDNS			/* the name servers did not answer, or failed */
+	RONDO_EDNS,			/* the name servers did not answer, or failed */
+	RONDO_ETRUNCATED		/* a datagram was longer than the buffer; the rest is gone */
 };
 
 /* Describe an error as returned by any rondo function (negative or positive).

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* address.h - what a host and a port stand for: the addresses to connect or bind to. Layer 7. */
+#ifndef RONDO_STREAM_ADDRESS_H
+#define RONDO_STREAM_ADDRESS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "ring/kernel.h"
+
+/* A name with more addresses is tried at the first ones. */
+enum { ADDRESSES_MAX = 32 };
+
+struct address {
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+		struct sockaddr_un local;
+	} u;
+	socklen_t len;
+};
+
+/* In the order in which they are to be tried; none twice. */
+struct addresses {
+	unsigned n;
+	struct address list[ADDRESSES_MAX];
+};
+
+/* Add what host and port stand for: a numeric address without any look-up, else by DNS, which
+ * awaits. Returns 0, or an error. */
+int rondo__addresses_find(struct addresses *a, const char *host, uint16_t port, int family,
+			  int type);
+/* Add one, unless it is there or there is no room. */
+void rondo__addresses_add(struct addresses *a, const struct sockaddr *addr, socklen_t len);
+/* The first of a family, or NULL. */
+const struct address *rondo__addresses_of(const struct addresses *a, int family);
+
+/* An AF_UNIX path; "@name" is in the abstract namespace. Returns 0; -EINVAL, -ENAMETOOLONG. */
+int rondo__address_of_path(struct address *a, const char *path);
+
+/* The family of a socket, or an error. */
+int rondo__address_family(int fd);
+/* The local port of a socket, or an error. */
+int rondo__address_port(int fd);
+int rondo__address_set_flag(int fd, int level, int name, int on);
+/* Close a socket that nobody else has seen: nothing is in flight, so the plain call does it at
+ * once. Returns error. */
+int rondo__address_give_up(int fd, int error);
+/* The seam, where a task runs. */
+const struct kernel *rondo__address_seam(void);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* udp.c - UDP endpoints (row U1).
+ *
+ * Each receive is one RECVMSG into the caller's memory. A multishot one into the loop's shared
+ * buffers would cut datagrams off at 4 KiB, and hold them where a second task cannot get at them;
+ * the kernel's own queue does neither. */
+#include "rondo/udp.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "rondo/file.h"
+#include "rondo/socket.h"
+#include "stream/address.h"
+
+struct rondo_udp {
+	int fd;
+	int family;
+	struct rondo_udp_address peer;	/* with broadcast: the socket is not connected */
+};
+
+static int make(int fd, int family, rondo_udp **udp)
+{
+	rondo_udp *u = malloc(sizeof(*u));
+
+	if (!u)
+		return -ENOMEM;
+	*u = (rondo_udp){ .fd = fd, .family = family };
+	*udp = u;
+	return 0;
+}
+
+/* No SO_REUSEADDR: with it others could take datagrams from a port that is in use (asyncio had to
+ * learn that). */
+static int prepare(int fd, int family, bool both, const struct rondo_udp_options *o)
+{
+	int ret = 0;
+
+	if (family == AF_INET6)
+		ret = rondo__address_set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, !both);
+	if (ret == 0 && o->broadcast)
+		ret = rondo__address_set_flag(fd, SOL_SOCKET, SO_BROADCAST, 1);
+	if (ret == 0 && o->reuse_port)
+		ret = rondo__address_set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	return ret;
+}
+
+/* A socket of `family`, on local, towards peer; either may be NULL. Returns it, or an error. */
+static int open_one(int family, bool both, const struct address *local, const struct address *peer,
+		    const struct rondo_udp_options *o)
+{
+	int ret, fd = rondo_socket(family, SOCK_DGRAM, 0);
+
+	if (fd < 0)
+		return fd;
+	ret = prepare(fd, family, both, o);
+	if (ret == 0 && local)
+		ret = rondo_bind(fd, &local->u.any, local->len);
+	if (ret == 0 && peer && !o->broadcast)	/* of UDP that never waits */
+		ret = (int)kernel_call3(rondo__address_seam(), SYS_connect, fd, &peer->u.any,
+					peer->len);
+	return ret < 0 ? rondo__address_give_up(fd, ret) : fd;
+}
+
+/* On the first local address that can be had. */
+static int open_local(const struct addresses *locals, bool both, const struct rondo_udp_options *o)
+{
+	int fd = -EADDRNOTAVAIL;
+
+	for (unsigned i = 0; i < locals->n && fd < 0; i++) {
+		const struct address *a = &locals->list[i];
+
+		fd = open_one(a->u.any.sa_family, both && a->u.any.sa_family == AF_INET6, a, NULL,
+			      o);
+	}
+	return fd;
+}
+
+/* Towards the first address of the peer that can be reached from a local one. */
+static int open_towards(const struct addresses *peers, const struct addresses *locals,
+			const struct rondo_udp_options *o, const struct address **peer)
+{
+	int fd = -EADDRNOTAVAIL;
+
+	for (unsigned i = 0; i < peers->n && fd < 0; i++) {
+		int family = peers->list[i].u.any.sa_family;
+		const struct address *local = rondo__addresses_of(locals, family);
+
+		*peer = &peers->list[i];
+		if (local || !locals->n)
+			fd = open_one(family, false, local, *peer, o);
+	}
+	return fd;
+}
+
+/* Where to bind. Nowhere is for the kernel to choose, on the way to a peer. */
+static int find_locals(struct addresses *a, const char *host, uint16_t port,
+		       const struct rondo_udp_options *o)
+{
+	int ret = 0;
+
+	if (host)
+		return rondo__addresses_find(a, host, port, o->family, SOCK_DGRAM);
+	if (o->remote_host && !port)
+		return 0;
+	if (o->family != AF_INET && !o->broadcast)
+		ret = rondo__addresses_find(a, "::", port, AF_INET6, SOCK_DGRAM);
+	if (ret == 0 && o->family != AF_INET6)
+		ret = rondo__addresses_find(a, "0.0.0.0", port, AF_INET, SOCK_DGRAM);
+	return ret;
+}
+
+static void set_peer(rondo_udp *u, const struct address *peer)
+{
+	memcpy(&u->peer.u, &peer->u, peer->len);
+	u->peer.len = peer->len;
+}
+
+int rondo_udp_open(const char *host, uint16_t port, const struct rondo_udp_options *options,
+		   rondo_udp **udp)
+{
+	static const struct rondo_udp_options defaults;
+	const struct rondo_udp_options *o = options ? options : &defaults;
+	struct addresses locals = { 0 }, peers = { 0 };
+	const struct address *peer = NULL;
+	rondo_udp *u = NULL;
+	int fd, ret = find_locals(&locals, host, port, o);
+
+	if (ret == 0 && o->remote_host)
+		ret = rondo__addresses_find(&peers, o->remote_host, o->remote_port, o->family,
+					    SOCK_DGRAM);
+	if (ret < 0)
+		return ret;
+	fd = o->remote_host ? open_towards(&peers, &locals, o, &peer) :
+			      open_local(&locals, !host && !o->family, o);
+	if (fd < 0)
+		return fd;
+	ret = make(fd, 0, &u);
+	if (ret == 0)
+		ret = u->family = rondo__address_family(fd);
+	if (ret < 0) {
+		free(u);
+		return rondo__address_give_up(fd, ret);
+	}
+	if (peer && o->broadcast)
+		set_peer(u, peer);
+	*udp = u;
+	return 0;
+}
+
+int rondo_udp_from_fd(int fd, rondo_udp **udp)
+{
+	int type, family = rondo__address_family(fd);
+	socklen_t size = sizeof(type);
+	int ret = rondo_getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+
+	if (ret < 0 || family < 0)
+		return ret < 0 ? ret : family;
+	return type == SOCK_DGRAM ? make(fd, family, udp) : -EPROTOTYPE;
+}
+
+int rondo_udp_close(rondo_udp *udp)
+{
+	int ret = udp ? rondo_close(udp->fd) : 0;
+
+	free(udp);
+	return ret;
+}
+
+/* --- datagrams ------------------------------------------------------------------------------- */
+
+/* An IPv4 address as an IPv6 socket has it: ::ffff:10.0.0.1. */
+static struct rondo_udp_address mapped(const struct rondo_udp_address *a)
+{
+	struct rondo_udp_address m = { .u.v6 = { .sin6_family = AF_INET6,
+						 .sin6_port = a->u.v4.sin_port },
+				       .len = sizeof(m.u.v6) };
+
+	memset(&m.u.v6.sin6_addr.s6_addr[10], 0xff, 2);
+	memcpy(&m.u.v6.sin6_addr.s6_addr[12], &a->u.v4.sin_addr, 4);
+	return m;
+}
+
+ssize_t rondo_udp_send_to(rondo_udp *udp, const void *buf, size_t len,
+			  const struct rondo_udp_address *to)
+{
+	struct rondo_udp_address copy;
+
+	if (!to || !to->len)
+		to = &udp->peer;
+	if (to->len && udp->family == AF_INET6 && to->u.any.sa_family == AF_INET) {
+		copy = mapped(to);
+		to = &copy;
+	}
+	return rondo_sendto(udp->fd, buf, len, 0, to->len ? &to->u.any : NULL, to->len);
+}
+
+ssize_t rondo_udp_send(rondo_udp *udp, const void *buf, size_t len)
+{
+	return rondo_udp_send_to(udp, buf, len, NULL);
+}
+
+ssize_t rondo_udp_recv_from(rondo_udp *udp, void *buf, size_t len, struct rondo_udp_address *from)
+{
+	struct iovec part = { .iov_base = buf, .iov_len = len };
+	struct msghdr msg = { .msg_name = from ? &from->u : NULL,
+			      .msg_namelen = from ? sizeof(from->u) : 0,
+			      .msg_iov = &part, .msg_iovlen = 1 };
+	ssize_t n = rondo_recvmsg(udp->fd, &msg, 0);
+
+	if (n >= 0 && from)
+		from->len = msg.msg_namelen < sizeof(from->u) ? msg.msg_namelen : sizeof(from->u);
+	return n >= 0 && msg.msg_flags & MSG_TRUNC ? -RONDO_ETRUNCATED : n;
+}
+
+ssize_t rondo_udp_recv(rondo_udp *udp, void *buf, size_t len)
+{
+	return rondo_udp_recv_from(udp, buf, len, NULL);
+}
+
+/* --- multicast ------------------------------------------------------------------------------- */
+
+static int member(rondo_udp *udp, const char *group, const char *interface, int name_v4, int name_v6)
+{
+	struct ipv6_mreq v6 = { .ipv6mr_interface = 0 };
+	struct ip_mreqn v4 = { .imr_ifindex = 0 };
+	unsigned index = interface ? if_nametoindex(interface) : 0;
+
+	if (interface && !index)
+		return -ENODEV;
+	v4.imr_ifindex = (int)index;
+	v6.ipv6mr_interface = index;
+	if (inet_pton(AF_INET, group, &v4.imr_multiaddr) == 1)
+		return rondo_setsockopt(udp->fd, IPPROTO_IP, name_v4, &v4, sizeof(v4));
+	if (inet_pton(AF_INET6, group, &v6.ipv6mr_multiaddr) == 1)
+		return rondo_setsockopt(udp->fd, IPPROTO_IPV6, name_v6, &v6, sizeof(v6));
+	return -EINVAL;
+}
+
+int rondo_udp_join(rondo_udp *udp, const char *group, const char *interface)
+{
+	return member(udp, group, interface, IP_ADD_MEMBERSHIP, IPV6_ADD_MEMBERSHIP);
+}
+
+int rondo_udp_leave(rondo_udp *udp, const char *group, const char *interface)
+{
+	return member(udp, group, interface, IP_DROP_MEMBERSHIP, IPV6_DROP_MEMBERSHIP);
+}
+
+/* --- looking --------------------------------------------------------------------------------- */
+
+int rondo_udp_address(const char *host, uint16_t port, int family,
+		      struct rondo_udp_address *address)
+{
+	struct addresses a = { 0 };
+	int ret = rondo__addresses_find(&a, host, port, family, SOCK_DGRAM);
+
+	if (ret < 0)
+		return ret;
+	if (!a.n)
+		return -EADDRNOTAVAIL;
+	memset(address, 0, sizeof(*address));
+	memcpy(&address->u, &a.list[0].u, a.list[0].len);
+	address->len = a.list[0].len;
+	return 0;
+}
+
+int rondo_udp_port(const rondo_udp *udp)
+{
+	return rondo__address_port(udp->fd);
+}
+
+int rondo_udp_fd(const rondo_udp *udp)
+{
+	return udp->fd;
+}
