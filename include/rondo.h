@@ -17,6 +17,7 @@
 #include "rondo/random.h"
 #include "rondo/socket.h"
 #include "rondo/splice.h"
+#include "rondo/stream.h"
 #include "rondo/sync.h"
 #include "rondo/task.h"
 #include "rondo/time.h"

@@ -215,6 +215,7 @@ int rondo__loop_open(struct loop *l, const struct kernel *kernel, const struct r
 
 	*l = (struct loop){ .options = *o, .clock.armed_ns = UINT64_MAX };
 	list_init(&l->tasks);
+	list_init(&l->resources);
 	rondo__op_cancels_init(l);
 	rondo__stack_pool_init(&l->stacks);
 	rondo__context_of_thread(&l->ctx);

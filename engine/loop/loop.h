@@ -37,6 +37,7 @@
 struct cancel_request;
 struct loop;
 struct op;
+struct resource;
 struct wait;
 
 /* What is to run, in FIFO order: a ring of pointers, so that the next tasks' memory can be fetched
@@ -135,6 +136,18 @@ struct fd_table {
 	uint32_t mask, n_ops;
 };
 
+/* Something that the program opens and must end: a stream, a server, a child process. What is left
+ * of them when the loop ends is reported and dropped. */
+struct resource_class {
+	void (*describe)(const struct resource *r, char *buf, size_t size);	/* NULL: no leak */
+	void (*drop)(struct resource *r);	/* in a task, so it may await; takes it from the list */
+};
+
+struct resource {
+	struct list link;		/* in loop->resources, in order of creation */
+	const struct resource_class *class;
+};
+
 struct loop {
 	struct ready_queue ready;
 	struct rondo_task *running;	/* NULL: the loop itself, or a call */
@@ -151,6 +164,7 @@ struct loop {
 	uint64_t sender_turn;		/* ...and in which turn */
 	struct stack_pool stacks;
 	struct overflow_watch overflow;
+	struct list resources;
 	struct list tasks;		/* every task not yet freed, in order of creation */
 	uint64_t until_id;		/* the loop is turned until a task up to this one is done */
 	uint64_t n_live;		/* tasks not done */
@@ -196,6 +210,17 @@ static inline void ready_push(struct ready_queue *q, struct rondo_task *t)
 static inline void ready_push_call(struct ready_queue *q, struct ready_call *c)
 {
 	q->slots[q->tail++ & q->mask] = (uintptr_t)c | 1;
+}
+
+static inline void resource_add(struct loop *l, struct resource *r, const struct resource_class *class)
+{
+	r->class = class;
+	list_push(&l->resources, &r->link);
+}
+
+static inline void resource_remove(struct resource *r)
+{
+	list_remove(&r->link);
 }
 
 /* Is there nothing to run but the running task? */

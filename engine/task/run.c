@@ -157,6 +157,44 @@ static void report_forgotten(struct loop *l)
 		rondo__task_report_unseen(container_of(p, struct rondo_task, link));
 }
 
+static void drop_resource(struct loop *l, struct resource *r)
+{
+	char what[96], message[128];
+
+	if (r->class->describe) {
+		r->class->describe(r, what, sizeof(what));
+		snprintf(message, sizeof(message), "never closed: %s", what);
+		rondo__task_report(l, NULL, message, 0);
+	}
+	r->class->drop(r);
+}
+
+static int drop_resources(void *arg)
+{
+	struct list *resources = arg;
+
+	while (!list_empty(resources))
+		drop_resource(rondo__self()->loop,
+			      container_of(resources->next, struct resource, link));
+	return 0;
+}
+
+/* Row X16. What was never closed may have requests in flight, and the ring waits for those; only a
+ * task can end them. */
+static void close_resources(struct loop *l)
+{
+	const struct rondo_task_options o = { .name = "closing what was left open" };
+	struct rondo_task *task;
+
+	if (list_empty(&l->resources))
+		return;
+	task = rondo__task_create(l, &o, drop_resources, &l->resources);
+	if (!task)
+		return;
+	run_until(l, task);
+	rondo__task_unref(task);
+}
+
 static void stop_watching(struct loop *l)
 {
 	if (l->watches_sigint)
@@ -179,6 +217,7 @@ static int run_main(struct loop *l, rondo_fn *main, void *arg)
 	stop_watching(l);		/* there is no main left to cancel: from here on ^C kills */
 	shut_down(l);
 	run_last_callbacks(l);
+	close_resources(l);
 	rondo__task_unref(main_task);	/* last: a remote call may still name it */
 	report_forgotten(l);
 	return ret;
