@@ -10,6 +10,7 @@
 #include "rondo/group.h"
 #include "rondo/loop.h"
 #include "rondo/memory.h"
+#include "rondo/net.h"
 #include "rondo/poll.h"
 #include "rondo/probe.h"
 #include "rondo/process.h"

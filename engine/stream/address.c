@@ -3,6 +3,7 @@
 #include "stream/address.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -58,24 +59,21 @@ int rondo__addresses_find(struct addresses *a, const char *host, uint16_t port, 
 	return 0;
 }
 
-int rondo__address_of_path(struct address *a, const char *path)
+int rondo__address_of_path(struct sockaddr_un *a, const char *path)
 {
 	size_t n = strlen(path);
 
-	memset(a, 0, sizeof(*a));
 	if (!n || !strcmp(path, "@"))
 		return -EINVAL;
-	/* A name of the full length needs no zero behind it, but what prints it does. */
-	if (n >= sizeof(a->u.local.sun_path))
+	/* The kernel would take one byte more, without a zero behind it. */
+	if (n >= sizeof(a->sun_path))
 		return -ENAMETOOLONG;
-	a->u.local.sun_family = AF_UNIX;
-	memcpy(a->u.local.sun_path, path, n);
-	a->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + 1);
-	if (*path == '@') {
-		a->u.local.sun_path[0] = '\0';
-		a->len--;
-	}
-	return 0;
+	*a = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	memcpy(a->sun_path, path, n);
+	if (*path != '@')
+		return (int)(offsetof(struct sockaddr_un, sun_path) + n + 1);
+	a->sun_path[0] = '\0';
+	return (int)(offsetof(struct sockaddr_un, sun_path) + n);
 }
 
 int rondo__address_family(int fd)

@@ -18,7 +18,6 @@ struct address {
 		struct sockaddr any;
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
-		struct sockaddr_un local;
 	} u;
 	socklen_t len;
 };
@@ -38,8 +37,9 @@ void rondo__addresses_add(struct addresses *a, const struct sockaddr *addr, sock
 /* The first of a family, or NULL. */
 const struct address *rondo__addresses_of(const struct addresses *a, int family);
 
-/* An AF_UNIX path; "@name" is in the abstract namespace. Returns 0; -EINVAL, -ENAMETOOLONG. */
-int rondo__address_of_path(struct address *a, const char *path);
+/* An AF_UNIX path; "@name" is in the abstract namespace. Returns the address's size; -EINVAL,
+ * -ENAMETOOLONG. */
+int rondo__address_of_path(struct sockaddr_un *a, const char *path);
 
 /* The family of a socket, or an error. */
 int rondo__address_family(int fd);
