@@ -4,7 +4,8 @@
 
 * engine/<layer>/ includes its own layer, lower ones and public headers. `random` stands beside the
   others, on base alone; `sim` stands behind ring's seam and runs loops: it sees task and below.
-* A public header includes public headers and libc; tools and tests/api, public headers, liburing,
+  `tls` is a library of its own: of rondo it sees public headers only, and it alone sees OpenSSL.
+* A public header includes public headers (rondo_tls.h is for programs alone) and libc; tools and tests/api, public headers, liburing,
   libc and files of their own.
 * The engine has no conditionals but include guards, outside switch/: sanitizer.h knows the
   checkers, and switch_arch.h picks the machine's inline switch.
@@ -17,6 +18,7 @@ STACK = ["base", "switch", "ring", "loop", "io", "task", "sync", "stream"]
 MAY_SEE = {layer: set(STACK[:i + 1]) for i, layer in enumerate(STACK)}
 MAY_SEE["random"] = {"base", "random"}
 MAY_SEE["sim"] = {"base", "switch", "ring", "loop", "task", "random", "sim"}
+MAY_SEE["tls"] = {"tls"}
 
 CONDITIONAL_FILES = ("switch/sanitizer.h", "switch/switch_arch.h")
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
@@ -30,7 +32,7 @@ def includes(path):
 
 
 def is_public(name):
-    return name in ("rondo.h", "rondo_sim.h") or name.startswith("rondo/")
+    return name in ("rondo.h", "rondo_sim.h", "rondo_tls.h") or name.startswith("rondo/")
 
 
 def engine_problem(layer, path, root, name):
@@ -53,6 +55,8 @@ def engine(root):
         for line, quote, name in includes(path):
             inside = quote == '"' or name.split("/")[0] in MAY_SEE
             problem = inside and engine_problem(parts[0], path, root, name)
+            if parts[0] != "tls" and (name.startswith("openssl/") or name == "rondo_tls.h"):
+                problem = "only tls/ knows of OpenSSL"
             if ".." in name:
                 problem = "includes name their layer, never `..`"
             if problem:
@@ -63,7 +67,8 @@ def public_headers(root):
     for path in hygiene.files(root, ["include"], [".h"]):
         for line, quote, name in includes(path):
             ours = is_public(name) and (root / "include" / name).exists()
-            if (quote == '"' and not ours) or name.startswith("liburing") or ".." in name:
+            foreign = name.startswith(("liburing", "openssl/")) or name == "rondo_tls.h"
+            if (quote == '"' and not ours) or foreign or ".." in name:
                 yield (f"{path.relative_to(root)}:{line}: {name}: "
                        "public headers include only public headers and libc")
 
@@ -117,6 +122,10 @@ if __name__ == "__main__":
         planted("engine/sim/planted.c", '#include "io/io.h"'),
         planted("engine/task/planted.c", '#include "random/twister.h"'),
         planted("engine/task/planted.h", '#include "../loop/loop.h"'),
+        planted("engine/tls/planted.c", '#include "stream/stream.h"'),
+        planted("engine/stream/planted.c", "#include <openssl/ssl.h>"),
+        planted("engine/stream/planted.c", '#include "rondo_tls.h"'),
+        planted("include/rondo/planted.h", '#include "rondo_tls.h"'),
         planted("include/rondo/planted.h", '#include "loop/loop.h"'),
         planted("include/rondo/planted.h", "#include <liburing.h>"),
         planted("tools/planted.c", '#include "../engine/loop/loop.h"'),

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Fail if the libraries' symbols are not what the public headers say.
 
-* librondo.so exports exactly the functions and objects declared RONDO_API.
-* Every global symbol of librondo.a starts with rondo_, so that it can meet no symbol of a program.
+* librondo.so exports exactly the functions and objects declared RONDO_API; librondo_tls.so, where it
+  was built, exactly those of rondo_tls.h.
+* Every global symbol of the archives starts with rondo_, so that it can meet no symbol of a program.
 * No shared-stack promise: switching stacks by `ret` is not shadow-stack safe, and an object that
   claims SHSTK would be believed. The compiler adds the claim unasked on some systems
   (-fcf-protection), so the switch layer is also linked that way and its notes are read.
@@ -30,10 +31,12 @@ def symbols(*nm_arguments):
 
 
 def exports(root, library):
-    declared = {name: path for path, _, _, _, name, _ in hygiene.api_declarations(root)}
+    is_tls = library.name == "librondo_tls.so"
+    declared = {name: path for path, _, _, _, name, _ in hygiene.api_declarations(root)
+                if (path.name == "rondo_tls.h") == is_tls}
     exported = symbols("-D", "--defined-only", library)
     for name in sorted(exported - set(declared)):
-        yield f"librondo.so: {name}: exported, but no public header declares it"
+        yield f"{library.name}: {name}: exported, but no public header declares it"
     for name in sorted(set(declared) - exported):
         yield f"{declared[name].relative_to(root)}:1: {name}: declared, but not exported"
     if not declared:
@@ -43,7 +46,7 @@ def exports(root, library):
 def archive(library):
     for name in sorted(symbols("-g", "--defined-only", library)):
         if not name.startswith("rondo_"):
-            yield f"librondo.a: {name}: a global symbol that does not start with rondo_"
+            yield f"{library.name}: {name}: a global symbol that does not start with rondo_"
 
 
 def shadow_stack(library, how):
@@ -69,7 +72,9 @@ def linked_with_protection(root):
 def check(root, build):
     if not build or not (build / "librondo.so").exists():
         return ["librondo.so: not built"]
-    return [*exports(root, build / "librondo.so"), *archive(build / "librondo.a"),
+    tls = [*exports(root, build / "librondo_tls.so"), *archive(build / "librondo_tls.a")] \
+        if (build / "librondo_tls.so").exists() else []
+    return [*exports(root, build / "librondo.so"), *archive(build / "librondo.a"), *tls,
             *shadow_stack(build / "librondo.so", "as built"), *linked_with_protection(root)]
 
 
@@ -79,12 +84,12 @@ def undeclare(root, _build):
     path.write_text(text[:offset] + text[end:])
 
 
-def stray_symbol(_root, build):
+def stray_symbol(_root, build, library="librondo.a"):
     with tempfile.TemporaryDirectory(prefix="rondo-symbols-") as folder:
         source = pathlib.Path(folder, "stray.c")
         source.write_text("int stray_symbol = 1;\n")
         output("cc", "-c", source, "-o", source.with_suffix(".o"))
-        output("ar", "r", build / "librondo.a", source.with_suffix(".o"))
+        output("ar", "r", build / library, source.with_suffix(".o"))
 
 
 def claim_shadow_stack(root, _build):

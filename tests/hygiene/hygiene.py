@@ -127,7 +127,7 @@ def problems_with(check, plant, root, build):
         copy, copy_build = pathlib.Path(folder, "tree"), pathlib.Path(folder, "build")
         copy_of(root, copy)
         copy_build.mkdir()
-        for library in ("librondo.a", "librondo.so"):
+        for library in ("librondo.a", "librondo.so", "librondo_tls.a", "librondo_tls.so"):
             if build and (build / library).exists():
                 shutil.copy(build / library, copy_build / library)
         plant.plant(copy, copy_build)

@@ -4,7 +4,7 @@
 #
 # Installs into a temporary prefix, moves that, and builds a C and a C++ program against it by
 # pkg-config and by find_package, each static and shared, and runs them: the move shows that no path
-# of the build is left in rondo.pc and the cmake package.
+# of the build is left in rondo.pc and the cmake package. The same with rondo_tls, where it was built.
 set -eu
 
 source=$1 build=$2 cc=$3
@@ -52,13 +52,14 @@ check() {
 	echo "works: ${1#"$work/"}"
 }
 
-# by_pkg_config KIND COMPILER FILE: pkg-config quotes a space as the shell would, hence eval.
+# by_pkg_config KIND COMPILER FILE PACKAGE: pkg-config quotes a space as the shell would, hence eval.
 by_pkg_config() {
-	flags=$(pkg-config --cflags rondo)
+	flags=$(pkg-config --cflags "$4")
 	if [ "$1" = static ]; then
-		libs=$(pkg-config --libs --static rondo | sed 's/-lrondo/-l:librondo.a/')
+		libs=$(pkg-config --libs --static "$4" |
+			sed 's/-l\(rondo_tls\|rondo\)\>/-l:lib\1.a/g')
 	else
-		libs=$(pkg-config --libs rondo)
+		libs=$(pkg-config --libs "$4")
 	fi
 	program=$work/pkg-config-$1-$3
 	eval "quietly $2 -Wall -Werror $flags" '"$source/tests/install/$3" -o "$program"' "$libs"
@@ -71,6 +72,7 @@ by_find_package() {
 	quietly cmake --build "$work/$1"
 	check "$work/$1/outside_c" "$1"
 	check "$work/$1/outside_cpp" "$1"
+	[ $tls = no ] || check "$work/$1/outside_tls" "$1"
 }
 
 prefix="$work/prefix with space"
@@ -78,8 +80,11 @@ export PKG_CONFIG_PATH="$prefix/lib/pkgconfig"
 quietly cmake --install "$build" --prefix "$work/first"
 mv "$work/first" "$prefix"
 installed
+tls=no
+[ ! -e "$build/librondo_tls.so" ] || tls=yes
 for kind in shared static; do
-	by_pkg_config $kind "$cc" outside.c
-	by_pkg_config $kind $cxx outside.cpp
+	by_pkg_config $kind "$cc" outside.c rondo
+	by_pkg_config $kind $cxx outside.cpp rondo
+	[ $tls = no ] || by_pkg_config $kind "$cc" outside_tls.c rondo_tls
 	by_find_package $kind
 done

@@ -22,6 +22,10 @@ package_of() {
 	apt-get:cmocka) echo libcmocka-dev ;;
 	dnf:cmocka | zypper:cmocka) echo libcmocka-devel ;;
 	apk:cmocka) echo cmocka-dev ;;
+	apt-get:openssl) echo libssl-dev openssl ;;
+	dnf:openssl) echo openssl-devel openssl ;;
+	zypper:openssl) echo libopenssl-3-devel openssl ;;
+	apk:openssl) echo openssl-dev openssl ;;
 	pacman:python3) echo python ;;
 	dnf:gccsan) echo libasan libubsan ;;
 	zypper:gccsan) echo libasan8 libubsan1 ;;
@@ -72,6 +76,7 @@ have() {
 	pkgconf) command -v pkg-config ;;
 	uring) pkg-config --exists 'liburing >= 2.3' ;;
 	cmocka) pkg-config --exists cmocka ;;
+	openssl) pkg-config --exists 'openssl >= 3.0' && command -v openssl ;;
 	binutils) command -v readelf && command -v nm ;;
 	gccsan) links gcc -fsanitize=address,undefined ;;
 	clangrt)
