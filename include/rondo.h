@@ -16,6 +16,7 @@
 #include "rondo/process.h"
 #include "rondo/queue.h"
 #include "rondo/random.h"
+#include "rondo/runner.h"
 #include "rondo/socket.h"
 #include "rondo/splice.h"
 #include "rondo/stream.h"

@@ -21,6 +21,7 @@ struct rondo_loop {
 	_Atomic(struct call *) calls;	/* newest first; CLOSED once the loop has ended */
 	atomic_uint n_refs;
 	const struct kernel *kernel;
+	struct loop *loop;		/* the loop's: NULL once it was closed */
 	int fd;
 	bool reading;			/* the loop's: a READ is in flight */
 	bool queued;			/* the loop's: ready is in the ready queue */
@@ -74,6 +75,7 @@ int rondo__remote_open(struct loop *l)
 		return ret;
 	}
 	r->ready.run = run_calls;
+	r->loop = l;
 	atomic_init(&r->n_refs, 1);
 	l->remote = r;
 	return 0;
@@ -96,6 +98,13 @@ void rondo__remote_start(struct loop *l)
 		submit_read(l);
 }
 
+static void queue(struct loop *l)
+{
+	if (!l->remote->queued)
+		ready_push_call(&l->ready, &l->remote->ready);
+	l->remote->queued = true;
+}
+
 void rondo__remote_complete(struct loop *l)
 {
 	struct rondo_loop *r = l->remote;
@@ -103,10 +112,19 @@ void rondo__remote_complete(struct loop *l)
 	r->reading = false;
 	if (atomic_load_explicit(&r->calls, memory_order_relaxed) == CLOSED)
 		return;
-	if (!r->queued)
-		ready_push_call(&l->ready, &r->ready);
-	r->queued = true;
+	queue(l);
 	submit_read(l);
+}
+
+void rondo__remote_look(struct loop *l)
+{
+	if (atomic_load_explicit(&l->remote->calls, memory_order_relaxed))
+		queue(l);
+}
+
+struct loop *rondo__remote_loop(const struct rondo_loop *r)
+{
+	return r->loop;
 }
 
 void rondo__remote_wake(struct rondo_loop *r)
@@ -136,6 +154,7 @@ void rondo__remote_stop(struct loop *l)
 
 void rondo__remote_close(struct loop *l)
 {
+	l->remote->loop = NULL;
 	rondo_loop_unref(l->remote);
 	l->remote = NULL;
 }
@@ -146,6 +165,7 @@ void rondo__remote_abandon(struct loop *l)
 
 	if (!r)
 		return;
+	r->loop = NULL;
 	refuse_calls(r);
 	if (atomic_fetch_sub_explicit(&r->n_refs, 1, memory_order_acq_rel) == 1)
 		free(r);

@@ -24,6 +24,10 @@ void rondo__remote_close(struct loop *l);
 void rondo__remote_abandon(struct loop *l);
 /* The READ's CQE: queue the calls that came, read again. */
 void rondo__remote_complete(struct loop *l);
+/* Calls may have come before the loop was turned: run them in its first batch. */
+void rondo__remote_look(struct loop *l);
+/* The loop itself, for its own thread; NULL if it was closed. */
+struct loop *rondo__remote_loop(const struct rondo_loop *r);
 /* Wake the loop for no call in particular. Async-signal-safe. */
 void rondo__remote_wake(struct rondo_loop *r);
 #endif

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* run.c - rondo_run: open a loop, run the first task, cancel and await the rest, close (row R1). */
+/* run.c - rondo_run: open a loop, run the first task, cancel and await the rest, close (row R1). The
+ * steps of it one by one: runner.c. */
 #include "task/run.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "loop/remote.h"
 #include "task/task.h"
 
 enum {
@@ -60,32 +63,54 @@ static int report_survivor(rondo_task *t, void *ctx)
 	return 0;
 }
 
-/* Run until `until` is done, or all tasks if NULL. When nothing can become ready any more,
- * report who waits for what and cancel everybody. Returns 0 or -EDEADLK. */
-static int run_until(struct loop *l, struct rondo_task *until)
+/* When nothing can become ready any more: who waits for what? Then everybody is cancelled. Returns
+ * false if that was done too often. */
+static bool break_deadlock(struct run *run, unsigned *n_rounds, uint64_t *n_live)
 {
+	struct loop *l = &run->loop;
+
+	if (!*n_rounds)
+		rondo_all_tasks(report_parked, NULL);
+	*n_rounds = l->n_live == *n_live ? *n_rounds + 1 : 1;
+	*n_live = l->n_live;
+	if (*n_rounds > DEADLOCK_ROUNDS_MAX) {
+		rondo_all_tasks(report_survivor, NULL);
+		l->n_live = 0;
+		run->broken = true;
+		return false;
+	}
+	rondo__cancel_all(l);
+	return true;
+}
+
+static void take_sigint(struct loop *l, struct rondo_task *main_task)
+{
+	if (likely(!l->watches_sigint || !rondo__sigint_take()))
+		return;
+	l->interrupted = true;
+	l->interrupted_late = !rondo_cancel(main_task);
+}
+
+/* Run until `until` is done, or all tasks if NULL. Returns 0, -EDEADLK, or -EINTR if `until` is not
+ * done because the loop was stopped. */
+static int run_until(struct run *run, struct rondo_task *until)
+{
+	struct loop *l = &run->loop;
 	unsigned n_rounds = 0;
 	uint64_t n_live = 0;
 
 	l->until_id = until ? until->id : 0;
 	while (until ? !task_is_done(until) : l->n_live > 0) {
-		if (rondo__loop_turn(l)) {
-			if (unlikely(l->watches_sigint && rondo__sigint_take()) && until) {
-				l->interrupted = true;
-				l->interrupted_late = !rondo_cancel(until);
-			}
+		if (!rondo__loop_turn(l)) {
+			if (!break_deadlock(run, &n_rounds, &n_live))
+				return -EDEADLK;
 			continue;
 		}
-		if (!n_rounds)
-			rondo_all_tasks(report_parked, NULL);
-		n_rounds = l->n_live == n_live ? n_rounds + 1 : 1;
-		n_live = l->n_live;
-		if (n_rounds > DEADLOCK_ROUNDS_MAX) {
-			rondo_all_tasks(report_survivor, NULL);
-			l->n_live = 0;
-			return -EDEADLK;
-		}
-		rondo__cancel_all(l);
+		if (!until)
+			continue;
+		take_sigint(l, until);
+		if (unlikely(run->stopping && run->running) && !task_is_done(until))
+			return -EINTR;
 	}
 	return n_rounds ? -EDEADLK : 0;
 }
@@ -106,14 +131,16 @@ static bool one_of_first_runs(const struct loop *l, uint64_t n)
 
 /* Cancel everything that is left, once, and wait for its cleanup, which may use tasks of its
  * own; then the same with what was started meanwhile and is still there, until nothing is. */
-static void shut_down(struct loop *l)
+static void shut_down(struct run *run)
 {
+	struct loop *l = &run->loop;
+
 	while (l->n_live) {
 		l->until_id = l->n_created;
 		rondo__cancel_all(l);
 		while (one_of_first_runs(l, l->until_id))
 			if (!rondo__loop_turn(l)) {
-				run_until(l, NULL);
+				run_until(run, NULL);
 				return;
 			}
 	}
@@ -139,15 +166,16 @@ static void end_turn(struct ready_call *c)
 }
 
 /* The callbacks of what ended last are still in the queue. They may create tasks. */
-static void run_last_callbacks(struct loop *l)
+static void run_last_callbacks(struct run *run)
 {
 	struct ready_call last = { .run = end_turn };
+	struct loop *l = &run->loop;
 
 	if (loop_is_idle(l))
 		return;
 	ready_push_call(&l->ready, &last);
 	rondo__loop_turn(l);
-	shut_down(l);
+	shut_down(run);
 }
 
 /* Tasks whose handles were never used up, and so not freed: what they had to say is said now. */
@@ -181,8 +209,9 @@ static int drop_resources(void *arg)
 
 /* Row X16. What was never closed may have requests in flight, and the ring waits for those; only a
  * task can end them. */
-static void close_resources(struct loop *l)
+static void close_resources(struct run *run)
 {
+	struct loop *l = &run->loop;
 	const struct rondo_task_options o = { .name = "closing what was left open" };
 	struct rondo_task *task;
 
@@ -191,7 +220,7 @@ static void close_resources(struct loop *l)
 	task = rondo__task_create(l, &o, drop_resources, &l->resources);
 	if (!task)
 		return;
-	run_until(l, task);
+	run_until(run, task);
 	rondo__task_unref(task);
 }
 
@@ -202,56 +231,147 @@ static void stop_watching(struct loop *l)
 	l->watches_sigint = false;
 }
 
-static int run_main(struct loop *l, rondo_fn *main, void *arg)
+static void nothing(struct ready_call *c)
 {
-	const struct rondo_task_options o = { .stack_size = l->options.main_stack_size };
-	struct rondo_task *main_task = rondo__task_create(l, &o, main, arg);
-	int deadlock, ret;
+	(void)c;
+}
 
-	if (!main_task)
+/* While there is something to run, the loop polls and does not sleep: R4 wants one turn of that. */
+static void stay_awake(struct ready_call *c)
+{
+	static struct ready_call more = { .run = nothing };
+
+	(void)c;
+	ready_push_call(&rondo__loop->ready, &more);
+}
+
+static void begin_turns(struct run *run)
+{
+	static struct ready_call first = { .run = stay_awake };
+
+	run->running = true;
+	rondo__remote_look(&run->loop);
+	if (run->stopping)
+		ready_push_call(&run->loop.ready, &first);
+}
+
+static void end_turns(struct run *run)
+{
+	run->running = false;
+	run->stopping = false;
+}
+
+static void release_main(struct run *run)
+{
+	if (run->main_task)
+		rondo__task_unref(run->main_task);
+	run->main_task = NULL;
+}
+
+static int run_main(struct run *run)
+{
+	struct loop *l = &run->loop;
+	int ret = run_until(run, run->main_task);
+
+	return task_is_done(run->main_task) ? take_result(l, run->main_task, ret) : ret;
+}
+
+int rondo__run_main(struct run *run, rondo_fn *main, void *arg)
+{
+	struct loop *l = &run->loop;
+	const struct rondo_task_options o = { .stack_size = l->options.main_stack_size };
+	struct sigpipe_guard sigpipe;
+	int ret;
+
+	if (run->broken)
+		return -EDEADLK;
+	release_main(run);
+	run->main_task = rondo__task_create(l, &o, main, arg);
+	if (!run->main_task)
 		return -ENOMEM;
-	deadlock = run_until(l, main_task);
-	if (!task_is_done(main_task))
-		return deadlock;
-	ret = take_result(l, main_task, deadlock);
+	rondo__sigpipe_block(&sigpipe, &l->ring);
+	begin_turns(run);
+	l->interrupted = l->interrupted_late = false;
+	rondo__sigint_watch(l);
+	ret = run_main(run);
 	stop_watching(l);		/* there is no main left to cancel: from here on ^C kills */
-	shut_down(l);
-	run_last_callbacks(l);
-	close_resources(l);
-	rondo__task_unref(main_task);	/* last: a remote call may still name it */
-	report_forgotten(l);
+	end_turns(run);
+	rondo__sigpipe_unblock(&sigpipe);
 	return ret;
+}
+
+int rondo__run_forever(struct run *run)
+{
+	struct loop *l = &run->loop;
+	struct sigpipe_guard sigpipe;
+
+	if (run->broken)
+		return -EDEADLK;
+	rondo__sigpipe_block(&sigpipe, &l->ring);
+	begin_turns(run);
+	rondo__remote_start(l);
+	l->exposed = true;		/* who else should stop it, when nothing is left to do? */
+	do
+		rondo__loop_turn(l);
+	while (!run->stopping);
+	end_turns(run);
+	rondo__sigpipe_unblock(&sigpipe);
+	return 0;
+}
+
+int rondo__run_open(const struct kernel *kernel, const struct rondo_options *options,
+		    struct run **run)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct rondo_options o = options ? *options : (struct rondo_options){ 0 };
+	struct run *r = calloc(1, sizeof(*r));
+	int ret;
+
+	if (!r)
+		return -ENOMEM;
+	pthread_once(&once, watch_forks);
+	if (!o.main_stack_size)
+		o.main_stack_size = o.stack_size > MAIN_STACK_SIZE ? o.stack_size : MAIN_STACK_SIZE;
+	ret = rondo__loop_open(&r->loop, kernel, &o);
+	if (ret < 0) {
+		free(r);
+		return ret;
+	}
+	r->process = getpid();
+	r->thread = (pid_t)syscall(SYS_gettid);
+	*run = r;
+	return 0;
+}
+
+void rondo__run_close(struct run *run)
+{
+	struct loop *l = &run->loop;
+	struct sigpipe_guard sigpipe;
+
+	rondo__sigpipe_block(&sigpipe, &l->ring);
+	shut_down(run);
+	run_last_callbacks(run);
+	close_resources(run);
+	release_main(run);		/* so late: a call from outside may still name it */
+	report_forgotten(l);
+	rondo__sigpipe_unblock(&sigpipe);
+	rondo__loop_close(l);
+	free(run);
 }
 
 int rondo__run_on(const struct kernel *kernel, const struct rondo_options *options, rondo_fn *main,
 		  void *arg)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	struct rondo_options o = options ? *options : (struct rondo_options){ 0 };
-	struct sigpipe_guard sigpipe;
 	struct run *run;
-	struct loop *l;
 	int ret;
 
 	if (rondo__loop)
 		return -EBUSY;
-	pthread_once(&once, watch_forks);
-	if (!o.main_stack_size)
-		o.main_stack_size = o.stack_size > MAIN_STACK_SIZE ? o.stack_size : MAIN_STACK_SIZE;
-	run = calloc(1, sizeof(*run));
-	if (!run)
-		return -ENOMEM;
-	l = &run->loop;
-	ret = rondo__loop_open(l, kernel, &o);
-	if (ret == 0) {
-		rondo__sigpipe_block(&sigpipe, &l->ring);
-		rondo__sigint_watch(l);
-		ret = run_main(l, main, arg);
-		stop_watching(l);
-		rondo__sigpipe_unblock(&sigpipe);
-		rondo__loop_close(l);
-	}
-	free(run);
+	ret = rondo__run_open(kernel, options, &run);
+	if (ret < 0)
+		return ret;
+	ret = rondo__run_main(run, main, arg);
+	rondo__run_close(run);
 	return ret;
 }
 

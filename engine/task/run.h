@@ -4,6 +4,7 @@
 #define RONDO_TASK_RUN_H
 
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "loop/loop.h"
 
@@ -11,18 +12,38 @@
 struct run {
 	struct loop loop;		/* first: rondo__loop_abandon() frees it */
 	uint64_t n_calls;		/* slots of the ready queue that are kept for calls */
+	struct rondo_task *main_task;	/* of the last run: a call from outside may still name it */
+	pid_t process, thread;		/* whose ring it is */
+	bool running;
+	bool stopping;			/* rondo_loop_stop(): leave after the batch */
+	bool broken;			/* tasks were abandoned on it */
 };
 
+static inline struct run *run_of(struct loop *l)
+{
+	return container_of(l, struct run, loop);
+}
+
 /* The slots that may be needed: each task's, the calls', one for the calls from other threads, and
- * one for the last turn. */
+ * two for a first or a last turn. */
 static inline uint64_t run_slots(const struct loop *l)
 {
-	return l->n_live + container_of(l, const struct run, loop)->n_calls + 2;
+	return l->n_live + container_of(l, const struct run, loop)->n_calls + 3;
 }
 
 /* Keep n more slots, so that pushing as many calls cannot fail. Returns 0 or -ENOMEM. */
 int rondo__run_keep_slots(struct loop *l, unsigned n);
 void rondo__run_release_slots(struct loop *l, unsigned n);
+
+/* Make a loop; it becomes this thread's running one. options may be NULL. */
+int rondo__run_open(const struct kernel *kernel, const struct rondo_options *options,
+		    struct run **run);
+/* Run main(arg) to its end; what else there is stays for the next time, or for the close. */
+int rondo__run_main(struct run *run, rondo_fn *main, void *arg);
+/* Run what there is until rondo_loop_stop(). */
+int rondo__run_forever(struct run *run);
+/* Cancel all tasks, wait for them, and free the loop. */
+void rondo__run_close(struct run *run);
 
 /* rondo_run_with() over any kernel: the simulated one enters here. */
 int rondo__run_on(const struct kernel *kernel, const struct rondo_options *options, rondo_fn *main,
