@@ -4,6 +4,7 @@
 #define RONDO_H
 
 #include "rondo/base.h"
+#include "rondo/channel.h"
 #include "rondo/dns.h"
 #include "rondo/file.h"
 #include "rondo/future.h"
@@ -17,6 +18,7 @@
 #include "rondo/queue.h"
 #include "rondo/random.h"
 #include "rondo/runner.h"
+#include "rondo/select.h"
 #include "rondo/socket.h"
 #include "rondo/splice.h"
 #include "rondo/stream.h"

@@ -52,7 +52,7 @@ int rondo__items_open(struct rondo_queue *q)
 		q->slot_size_ &= ~(size_t)(SLOT_ALIGNMENT - 1);
 	q->n_slots_ = q->options_.n_max == RONDO_UNBOUNDED ? FIRST_SLOTS : q->options_.n_max;
 	q->slots_ = alloc_slots(q, q->n_slots_);
-	return q->slots_ ? 0 : -ENOMEM;
+	return q->slots_ || q->options_.rendezvous ? 0 : -ENOMEM;
 }
 
 void rondo__items_close(struct rondo_queue *q)

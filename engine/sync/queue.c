@@ -5,16 +5,18 @@
  * takes the item, or puts it, when it runs. What asyncio lacks: until then the item, or the room,
  * is reserved for it (n_woken_), so that nobody overtakes and nobody has to queue again.
  *
+ * A rendezvous has no slots: who comes second moves the item between its own value and that of the
+ * one who waits. Then both have succeeded, also if the woken one is cancelled before it runs.
+ *
  * U1  A getter is in the list only while every item is reserved, a putter only while all room is
  *     taken or reserved. Whatever frees an item or room passes it on at once.
  * U2  After a shutdown nobody is in the lists for good: putters have been told, and getters wait
  *     only for those an item is reserved for, who may give it back (Y3). */
+#include "sync/queue.h"
+
 #include <stdio.h>
 
 #include "sync/items.h"
-#include "sync/waiters.h"
-
-enum { GETTING, PUTTING };
 
 static void queue_describe(const struct wait *w, char *buf, size_t size)
 {
@@ -25,20 +27,27 @@ static void queue_describe(const struct wait *w, char *buf, size_t size)
 }
 
 static const struct wait_class classes[] = {
-	[GETTING] = {
+	[QUEUE_GETTING] = {
 		.name = "an item", .cancel = rondo__waiters_cancel, .describe = queue_describe,
 	},
-	[PUTTING] = {
+	[QUEUE_PUTTING] = {
 		.name = "room", .cancel = rondo__waiters_cancel, .describe = queue_describe,
 	},
 };
+
+static bool options_are_valid(const struct rondo_queue_options *o)
+{
+	if (o->rendezvous)
+		return !o->n_max && o->order == RONDO_QUEUE_FIFO;
+	return o->n_max && (o->order != RONDO_QUEUE_PRIORITY || o->compare);
+}
 
 int rondo_queue_init_with(struct rondo_queue *queue, const struct rondo_queue_options *options)
 {
 	struct rondo_queue q = { .options_ = *options };
 	int ret;
 
-	if (!options->n_max || (options->order == RONDO_QUEUE_PRIORITY && !options->compare))
+	if (!options_are_valid(options))
 		return -EINVAL;
 	if (!options->item_size)
 		q.options_.item_size = sizeof(void *);
@@ -57,7 +66,7 @@ void rondo_queue_free(struct rondo_queue *queue)
 {
 	if (!queue)
 		return;
-	if (queue->sides_[GETTING].waiters_.first_ || queue->sides_[PUTTING].waiters_.first_ ||
+	if (queue->sides_[QUEUE_GETTING].waiters_.first_ || queue->sides_[QUEUE_PUTTING].waiters_.first_ ||
 	    queue->unfinished_.waiters_.first_)
 		BUG("a queue was freed under a task that waits in it");
 	while (queue->n_items_)
@@ -69,12 +78,12 @@ void rondo_queue_free(struct rondo_queue *queue)
 
 static inline bool has_item(const struct rondo_queue *q)
 {
-	return q->n_items_ > q->sides_[GETTING].n_woken_;
+	return q->n_items_ > q->sides_[QUEUE_GETTING].n_woken_;
 }
 
 static inline bool has_room(const struct rondo_queue *q)
 {
-	return q->options_.n_max - q->n_items_ > q->sides_[PUTTING].n_woken_;
+	return q->options_.n_max - q->n_items_ > q->sides_[QUEUE_PUTTING].n_woken_;
 }
 
 static inline void wake_one(struct rondo_queue_side *side)
@@ -85,14 +94,33 @@ static inline void wake_one(struct rondo_queue_side *side)
 
 static inline void let_get(struct rondo_queue *q)
 {
-	if (q->sides_[GETTING].waiters_.first_ && has_item(q))
-		wake_one(&q->sides_[GETTING]);
+	if (q->sides_[QUEUE_GETTING].waiters_.first_ && has_item(q))
+		wake_one(&q->sides_[QUEUE_GETTING]);
 }
 
 static inline void let_put(struct rondo_queue *q)
 {
-	if (q->sides_[PUTTING].waiters_.first_ && has_room(q))
-		wake_one(&q->sides_[PUTTING]);
+	if (q->sides_[QUEUE_PUTTING].waiters_.first_ && has_room(q))
+		wake_one(&q->sides_[QUEUE_PUTTING]);
+}
+
+/* In a rendezvous: is somebody waiting on the other side? */
+static int meet(struct rondo_queue *q, enum queue_side side, void *value)
+{
+	struct rondo_queue_side *others = &q->sides_[!side];
+	const struct rondo_waiter *other = others->waiters_.first_;
+	void *their_value;
+
+	if (!other)
+		return -EAGAIN;
+	their_value = container_of(other, const struct queue_wait, waiter)->value;
+	if (side == QUEUE_PUTTING)
+		memcpy(their_value, value, q->options_.item_size);
+	else
+		memcpy(value, their_value, q->options_.item_size);
+	q->unfinished_.n_pending_++;
+	wake_one(others);
+	return 0;
 }
 
 static inline int try_put(struct rondo_queue *q, const void *value)
@@ -102,7 +130,8 @@ static inline int try_put(struct rondo_queue *q, const void *value)
 	if (unlikely(q->is_shut_down_))
 		return -RONDO_EQSHUTDOWN;
 	if (unlikely(!has_room(q)))
-		return -EAGAIN;
+		return q->options_.rendezvous ? meet(q, QUEUE_PUTTING, (void *)(uintptr_t)value) :
+						-EAGAIN;
 	ret = rondo__items_push(q, value);
 	if (unlikely(ret < 0))
 		return ret;
@@ -111,42 +140,76 @@ static inline int try_put(struct rondo_queue *q, const void *value)
 	return 0;
 }
 
+static int nothing_to_get(struct rondo_queue *q, void *value)
+{
+	if (q->is_shut_down_)
+		return q->n_items_ ? -EAGAIN : -RONDO_EQSHUTDOWN;
+	return q->options_.rendezvous ? meet(q, QUEUE_GETTING, value) : -EAGAIN;
+}
+
 static inline int try_get(struct rondo_queue *q, void *value)
 {
 	if (unlikely(!has_item(q)))
-		return q->is_shut_down_ && !q->n_items_ ? -RONDO_EQSHUTDOWN : -EAGAIN;
+		return nothing_to_get(q, value);
 	rondo__items_pop(q, value);
 	let_put(q);
 	if (unlikely(q->is_shut_down_ && !q->n_items_))
-		rondo__waiters_wake(&q->sides_[GETTING].waiters_, SIZE_MAX);	/* U2 */
+		rondo__waiters_wake(&q->sides_[QUEUE_GETTING].waiters_, SIZE_MAX);	/* U2 */
 	return 0;
 }
 
-static int wait_in_turn(struct rondo_queue *q, int side)
+int rondo__queue_try(struct rondo_queue *q, enum queue_side side, void *value)
 {
-	struct rondo_waiter w = WAITER(q, &classes[side]);
-	int ret = rondo__waiters_wait(&q->sides_[side].waiters_, &w);
+	return side == QUEUE_GETTING ? try_get(q, value) : try_put(q, value);
+}
 
-	q->sides_[side].n_woken_ -= w.granted;
-	if (unlikely(ret < 0)) {		/* Y3 */
-		let_get(q);
-		let_put(q);
-	}
-	return ret;
+/* The items and the room that are left for others. */
+static int hand_on(struct rondo_queue *q, int error)
+{
+	let_get(q);				/* Y3 */
+	let_put(q);
+	return error;
+}
+
+/* The item has moved, so the request to stop is for the next await. */
+static int met(struct rondo_task *self, int error)
+{
+	if (error == -ECANCELED)
+		self->must_cancel = self->cancel_late = self->n_cancels > 0;
+	return 0;
+}
+
+static inline int waited(struct rondo_queue *q, enum queue_side side, const struct queue_wait *w,
+			 int error)
+{
+	q->sides_[side].n_woken_ -= w->waiter.granted;
+	if (unlikely(q->options_.rendezvous && w->waiter.granted))
+		return met(w->waiter.wait.task, error);
+	return unlikely(error < 0) ? hand_on(q, error) : -EAGAIN;
+}
+
+int rondo__queue_waited(struct rondo_queue *q, enum queue_side side, const struct queue_wait *w,
+			int error)
+{
+	return waited(q, side, w, error);
 }
 
 /* One function for both sides, which the verbs jump to. The processor predicts returns by the calls
  * that were made last; after a switch those are the other task's, and each return to another place
  * than there costs some 15 ns. So a getter and a putter that wait for each other come back the same
  * way, but for the last step. */
-static __attribute__((noinline)) int wait_and_try(struct rondo_queue *q, void *value, int side)
+static __attribute__((noinline)) int wait_and_try(struct rondo_queue *q, void *value,
+						  enum queue_side side)
 {
 	int ret;
 
 	do {
-		ret = wait_in_turn(q, side);
-		if (likely(ret == 0))
-			ret = side == GETTING ? try_get(q, value) : try_put(q, value);
+		struct queue_wait w = { .waiter = WAITER(q, &classes[side]), .value = value };
+
+		ret = rondo__waiters_wait(&q->sides_[side].waiters_, &w.waiter);
+		ret = waited(q, side, &w, ret);
+		if (likely(ret == -EAGAIN))
+			ret = side == QUEUE_GETTING ? try_get(q, value) : try_put(q, value);
 	} while (unlikely(ret == -EAGAIN));
 	return ret;
 }
@@ -162,7 +225,8 @@ int rondo_queue_put_value(struct rondo_queue *queue, const void *value)
 {
 	int ret = try_put(queue, value);
 
-	return ret == -EAGAIN ? wait_and_try(queue, (void *)(uintptr_t)value, PUTTING) : ret;
+	return ret == -EAGAIN ? wait_and_try(queue, (void *)(uintptr_t)value, QUEUE_PUTTING) :
+				ret;
 }
 
 int rondo_queue_get_value_nowait(struct rondo_queue *queue, void *value)
@@ -174,7 +238,7 @@ int rondo_queue_get_value(struct rondo_queue *queue, void *value)
 {
 	int ret = try_get(queue, value);
 
-	return ret == -EAGAIN ? wait_and_try(queue, value, GETTING) : ret;
+	return ret == -EAGAIN ? wait_and_try(queue, value, QUEUE_GETTING) : ret;
 }
 
 /* --- of pointers ----------------------------------------------------------------------------- */
@@ -248,6 +312,6 @@ void rondo_queue_shutdown(struct rondo_queue *queue, bool immediate)
 		rondo__items_pop(queue, NULL);
 		rondo_waitgroup_done(&queue->unfinished_);
 	}
-	rondo__waiters_wake(&queue->sides_[GETTING].waiters_, SIZE_MAX);
-	rondo__waiters_wake(&queue->sides_[PUTTING].waiters_, SIZE_MAX);
+	rondo__waiters_wake(&queue->sides_[QUEUE_GETTING].waiters_, SIZE_MAX);
+	rondo__waiters_wake(&queue->sides_[QUEUE_PUTTING].waiters_, SIZE_MAX);
 }

@@ -28,6 +28,7 @@ struct rondo_waiter {
 	struct rondo_waiter *next, *prev;
 	const void *object;		/* what it waits in: for reports */
 	bool granted;			/* and not only woken; also if a cancel came later (Y3) */
+	void (*woken)(struct rondo_waiter *w);	/* NULL: wake the task. Else it is one of several */
 };
 
 #define WAITER(object_, class_)                                                                    \
@@ -60,7 +61,10 @@ static inline void waiter_wake(struct rondo_waiter *w)
 {
 	if (unlikely(w->wait.task->loop != rondo__loop))
 		BUG("a task was to be woken by another thread than its own");
-	rondo__wake(w->wait.task);
+	if (unlikely(w->woken))
+		w->woken(w);
+	else
+		rondo__wake(w->wait.task);
 }
 
 /* The first one gets what it waits for; there must be one. */

@@ -170,6 +170,12 @@ int rondo_future_shield(struct rondo_future *future)
 	return future_wait(future_of(future), &shield_class);
 }
 
+struct list *rondo__future_watchers(struct rondo_future *future, struct loop **l)
+{
+	*l = future_of(future)->loop;
+	return &future_of(future)->watchers;
+}
+
 enum rondo_task_state rondo_future_state(const struct rondo_future *future)
 {
 	return (enum rondo_task_state)future_of_const(future)->state;

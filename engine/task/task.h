@@ -8,6 +8,7 @@
 #include "loop/loop.h"
 
 struct group;
+struct rondo_future;
 struct starting;
 
 /* A stretch of code that holds requests back; on the task's stack. */
@@ -113,6 +114,8 @@ bool rondo__cancel_from(struct rondo_task *t, const struct mask *scope, const ch
 void rondo__group_child_done(struct rondo_task *t);
 /* Ask every task to stop, each once however they wait for each other. */
 void rondo__cancel_all(struct loop *l);
+/* Who is told when a future is settled, and whose loop's it is. */
+struct list *rondo__future_watchers(struct rondo_future *future, struct loop **l);
 /* Tell on_error if the task failed and nobody knows. */
 void rondo__task_report_unseen(struct rondo_task *t);
 /* Tell on_error, if anybody listens. */

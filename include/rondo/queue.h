@@ -47,6 +47,8 @@ struct rondo_queue_options {
 	 * rondo_queue_shutdown() and rondo_queue_free(). */
 	void (*on_drop)(void *item);
 	size_t item_size;		/* bytes; 0: a pointer's */
+	/* Hold nothing: a put waits until somebody gets the item. With n_max 0, and FIFO. */
+	bool rendezvous;
 };
 
 /* Those who wait to get, or to put. */
@@ -80,7 +82,8 @@ RONDO_API RONDO_MUST_CHECK int rondo_queue_init(struct rondo_queue *queue, size_
  *
  * Owns:    as rondo_queue_init(); options are copied.
  * Awaits:  no.
- * Returns: 0, -ENOMEM, -EINVAL if n_max is 0 or there is no order without compare. */
+ * Returns: 0, -ENOMEM, -EINVAL if n_max is 0 (unless it is a rendezvous) or there is no order without
+ *          compare. */
 RONDO_API RONDO_MUST_CHECK int rondo_queue_init_with(struct rondo_queue *queue,
 						     const struct rondo_queue_options *options);
 

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/* select.c - the first of several waits.
+ *
+ * Each case lies in the list of what it waits for, like a wait of its own: a waiter of a queue or
+ * an event, a watcher of a task or a future, a timer, a poll in the kernel. All share one parked
+ * wait.
+ *
+ * C1  The first one to be granted, told or fired takes all others from their lists at once: so
+ *     nobody grants them anything, and there is nothing to give back.
+ * C2  A poll is the kernel's until its CQE (O1, O6): the task asks it to end when it runs, and does
+ *     not leave before. It has taken nothing. */
+#include "rondo/select.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "loop/op.h"
+#include "loop/timer.h"
+#include "rondo/time.h"
+#include "sync/queue.h"
+#include "task/task.h"
+
+struct select {
+	struct wait wait;
+	struct wait end;		/* for the polls, after that */
+	struct rondo_select_case *cases;
+	size_t n_cases;
+	struct rondo_select_case limit;	/* one more */
+	struct rondo_select_case *winner;
+	size_t n_polls;			/* in the kernel */
+	bool is_over;			/* no case is in a list any more */
+};
+
+/* A case while it waits. */
+struct entry {
+	struct select *select;
+	bool begun;			/* it is in a list */
+	bool polling;			/* the kernel has it */
+	int result;			/* of a poll */
+	union {
+		struct queue_wait queue;
+		struct rondo_waiter waiter;
+		struct watcher watcher;
+		struct timer timer;
+		struct op poll;
+	};
+};
+
+_Static_assert(sizeof(struct entry) <= sizeof(((struct rondo_select_case *)0)->private_),
+	       "struct rondo_select_case is too small");
+
+static struct entry *entry_of(struct rondo_select_case *c)
+{
+	return (struct entry *)(void *)c->private_;
+}
+
+static struct rondo_select_case *case_of(struct entry *e)
+{
+	return (struct rondo_select_case *)((char *)e - offsetof(struct rondo_select_case, private_));
+}
+
+static struct rondo_select_case *case_at(struct select *s, size_t i)
+{
+	return i < s->n_cases ? &s->cases[i] : &s->limit;
+}
+
+/* What a kind of case does. */
+struct select_kind {
+	/* Optional: take it, if it is there. Returns the result, or -EAGAIN. */
+	int (*try)(struct rondo_select_case *c);
+	/* Enter the list. Returns 0 or an error. */
+	int (*begin)(struct rondo_select_case *c);
+	void (*leave)(struct rondo_select_case *c);
+	/* Optional, for the winner: error is 0, or -ECANCELED. Returns the result, the error, or
+	 * -EAGAIN: it was not there after all. */
+	int (*end)(struct rondo_select_case *c, int error);
+};
+
+enum { N_KINDS = RONDO_SELECT_TIME + 1 };
+
+static const struct select_kind kinds[N_KINDS];
+
+static void leave_all(struct select *s)
+{
+	s->is_over = true;
+	for (size_t i = 0; i <= s->n_cases; i++) {
+		struct rondo_select_case *c = case_at(s, i);
+
+		if (entry_of(c)->begun && c != s->winner)
+			kinds[c->kind_].leave(c);
+		entry_of(c)->begun = false;
+	}
+}
+
+/* C1. */
+static void choose(struct entry *e)
+{
+	struct select *s = e->select;
+
+	s->winner = case_of(e);
+	leave_all(s);
+	if (s->wait.task->wait == &s->wait)
+		rondo__wake(s->wait.task);
+}
+
+/* --- tasks and futures ----------------------------------------------------------------------- */
+
+static void told(struct watcher *w, struct rondo_task *t)
+{
+	(void)t;
+	choose(container_of(w, struct entry, watcher));
+}
+
+static int watch(struct rondo_select_case *c, const struct loop *l, struct list *watchers)
+{
+	struct entry *e = entry_of(c);
+
+	if (l != e->select->wait.task->loop)
+		return -RONDO_EWRONGLOOP;
+	e->watcher.done = told;
+	list_push(watchers, &e->watcher.link);
+	return 0;
+}
+
+static void unwatch(struct rondo_select_case *c)
+{
+	list_remove(&entry_of(c)->watcher.link);
+}
+
+static int task_try(struct rondo_select_case *c)
+{
+	return task_is_done(c->object_) ? 0 : -EAGAIN;
+}
+
+static int task_begin(struct rondo_select_case *c)
+{
+	struct rondo_task *t = c->object_;
+
+	return t == rondo__self() ? -EDEADLK : watch(c, t->loop, &t->watchers);
+}
+
+static int future_try(struct rondo_select_case *c)
+{
+	return rondo_future_state(c->object_) == RONDO_PENDING ? -EAGAIN : 0;
+}
+
+static int future_begin(struct rondo_select_case *c)
+{
+	struct loop *l;
+	struct list *watchers = rondo__future_watchers(c->object_, &l);
+
+	return watch(c, l, watchers);
+}
+
+/* --- events and queues ----------------------------------------------------------------------- */
+
+static void woken(struct rondo_waiter *w)
+{
+	choose(container_of(w, struct entry, waiter));
+}
+
+static int wait_in(struct rondo_select_case *c, struct rondo_waiters *list)
+{
+	struct entry *e = entry_of(c);
+
+	e->waiter = (struct rondo_waiter){ .wait.task = e->select->wait.task, .woken = woken };
+	if (waiters_are_foreign(list, &e->waiter))
+		return -RONDO_EWRONGLOOP;
+	waiters_push(list, &e->waiter);
+	return 0;
+}
+
+static void leave_list(struct rondo_select_case *c)
+{
+	waiters_remove(&entry_of(c)->waiter);
+}
+
+static int event_try(struct rondo_select_case *c)
+{
+	return rondo_event_is_set(c->object_) ? 0 : -EAGAIN;
+}
+
+static int event_begin(struct rondo_select_case *c)
+{
+	return wait_in(c, &((struct rondo_event *)c->object_)->waiters_);
+}
+
+static enum queue_side side_of(const struct rondo_select_case *c)
+{
+	return c->kind_ == RONDO_SELECT_GET ? QUEUE_GETTING : QUEUE_PUTTING;
+}
+
+static int queue_try(struct rondo_select_case *c)
+{
+	return rondo__queue_try(c->object_, side_of(c), c->value_);
+}
+
+static int queue_begin(struct rondo_select_case *c)
+{
+	struct rondo_queue *q = c->object_;
+
+	entry_of(c)->queue.value = c->value_;
+	return wait_in(c, &q->sides_[side_of(c)].waiters_);
+}
+
+static int queue_end(struct rondo_select_case *c, int error)
+{
+	error = rondo__queue_waited(c->object_, side_of(c), &entry_of(c)->queue, error);
+	return error == -EAGAIN ? queue_try(c) : error;
+}
+
+/* --- descriptors and time -------------------------------------------------------------------- */
+
+static void poll_done(struct op *op, const struct io_uring_cqe *cqe)
+{
+	struct entry *e = container_of(op, struct entry, poll);
+	struct select *s = e->select;
+
+	s->n_polls--;
+	e->polling = false;
+	e->result = !op_interrupted(cqe->res) ? cqe->res : op->closing ? -EBADF : -EAGAIN;
+	if (!s->is_over)
+		choose(e);
+	else if (!s->n_polls && s->end.task->wait == &s->end)
+		rondo__wake(s->end.task);
+}
+
+static int poll_begin(struct rondo_select_case *c)
+{
+	struct entry *e = entry_of(c);
+	struct loop *l = e->select->wait.task->loop;
+	struct io_uring_sqe *sqe = rondo__op_begin_owned(l, &e->poll, poll_done);
+
+	io_uring_prep_poll_add(sqe, (int)(c->number_ >> 32), (uint32_t)c->number_);
+	rondo__op_start(l, &e->poll);
+	e->select->n_polls++;
+	e->polling = true;
+	return 0;
+}
+
+/* C2: end_polls() does it. */
+static void poll_leave(struct rondo_select_case *c)
+{
+	(void)c;
+}
+
+static int poll_end(struct rondo_select_case *c, int error)
+{
+	return error < 0 ? error : entry_of(c)->result;
+}
+
+static void time_came(struct timer *t)
+{
+	choose(container_of(t, struct entry, timer));
+}
+
+static int time_try(struct rondo_select_case *c)
+{
+	return rondo_now_ns() >= c->number_ ? 0 : -EAGAIN;
+}
+
+/* Time that is up already lets what is ready run once, as call_later(0) would. */
+static int time_begin(struct rondo_select_case *c)
+{
+	struct entry *e = entry_of(c);
+	struct loop *l = e->select->wait.task->loop;
+
+	e->timer.fire = time_came;
+	heap_node_init(&e->timer.node);
+	l->clock.fired |= time_try(c) == 0;
+	return rondo__timer_start(l, &e->timer, c->number_);
+}
+
+static void time_leave(struct rondo_select_case *c)
+{
+	rondo__timer_stop(rondo__loop, &entry_of(c)->timer);
+}
+
+static const struct select_kind kinds[N_KINDS] = {
+	[RONDO_SELECT_TASK] = { task_try, task_begin, unwatch, NULL },
+	[RONDO_SELECT_FUTURE] = { future_try, future_begin, unwatch, NULL },
+	[RONDO_SELECT_EVENT] = { event_try, event_begin, leave_list, NULL },
+	[RONDO_SELECT_GET] = { queue_try, queue_begin, leave_list, queue_end },
+	[RONDO_SELECT_PUT] = { queue_try, queue_begin, leave_list, queue_end },
+	[RONDO_SELECT_FD] = { NULL, poll_begin, poll_leave, poll_end },
+	[RONDO_SELECT_TIME] = { time_try, time_begin, time_leave, NULL },
+};
+
+/* --- all together ---------------------------------------------------------------------------- */
+
+static bool select_cancel(struct wait *w)
+{
+	leave_all(container_of(w, struct select, wait));
+	return wait_cancel_now(w);
+}
+
+static void select_describe(const struct wait *w, char *buf, size_t size)
+{
+	snprintf(buf, size, "the first of %zu waits", container_of(w, struct select, wait)->n_cases);
+}
+
+static const struct wait_class select_class = {
+	.name = "select", .cancel = select_cancel, .describe = select_describe,
+};
+
+static bool leave_for_next_await(struct wait *w)
+{
+	(void)w;
+	return false;
+}
+
+static const struct wait_class end_class = {
+	.name = "the end of a select", .cancel = leave_for_next_await,
+};
+
+/* -EAGAIN: none is there. */
+static int try_all(struct select *s)
+{
+	int ret = -EAGAIN;
+
+	for (size_t i = 0; i < s->n_cases && ret == -EAGAIN; i++) {
+		s->winner = &s->cases[i];
+		if (kinds[s->winner->kind_].try)
+			ret = kinds[s->winner->kind_].try(s->winner);
+	}
+	return ret;
+}
+
+/* To begin a case may need an SQE, to take one may reap, and so an earlier poll may win meanwhile. */
+static int begin_all(struct select *s)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i <= s->n_cases; i++)
+		*entry_of(case_at(s, i)) = (struct entry){ .select = s };
+	for (size_t i = 0; i <= s->n_cases && ret == 0 && !s->is_over; i++) {
+		struct rondo_select_case *c = case_at(s, i);
+
+		if (c->kind_ == RONDO_SELECT_NEVER)
+			continue;
+		ret = kinds[c->kind_].begin(c);
+		entry_of(c)->begun = ret == 0 && !s->is_over;
+		if (ret == 0 && s->is_over && s->winner != c)
+			kinds[c->kind_].leave(c);
+	}
+	return ret;
+}
+
+/* C2. Asking may reap, too. */
+static void end_polls(struct select *s)
+{
+	struct loop *l = s->wait.task->loop;
+
+	for (size_t i = 0; i < s->n_cases && s->n_polls; i++)
+		if (entry_of(&s->cases[i])->polling)
+			rondo__op_cancel(l, &entry_of(&s->cases[i])->poll);
+	if (s->n_polls)
+		rondo__park(&s->end);
+}
+
+/* The winner's result, or -EAGAIN if there is none after all; or an error, and no winner. */
+static int wait_for_one(struct select *s)
+{
+	int ret;
+
+	s->winner = NULL;
+	if (unlikely(s->wait.task->must_cancel))
+		return task_deliver(s->wait.task);
+	s->is_over = false;
+	ret = begin_all(s);
+	if (unlikely(ret < 0)) {
+		s->winner = NULL;
+		leave_all(s);
+	}
+	if (!s->is_over)
+		rondo__park(&s->wait);
+	if (likely(ret == 0))
+		ret = rondo__wait_result(&s->wait, 0);
+	if (s->winner && kinds[s->winner->kind_].end)
+		ret = kinds[s->winner->kind_].end(s->winner, ret);
+	if (ret == -ECANCELED)
+		s->winner = NULL;
+	end_polls(s);
+	return ret;
+}
+
+static int outcome(struct select *s, int result)
+{
+	if (!s->winner)
+		return result;
+	s->winner->result = result;
+	return s->winner == &s->limit ? -ETIMEDOUT : (int)(s->winner - s->cases);
+}
+
+int rondo_select(struct rondo_select_case cases[], size_t n_cases, double seconds)
+{
+	struct rondo_task *self = rondo__self();
+	struct select s = {
+		.wait = { .class = &select_class, .task = self },
+		.end = { .class = &end_class, .task = self },
+		.cases = cases, .n_cases = n_cases,
+	};
+	int ret;
+
+	if (isnan(seconds))
+		return -EINVAL;
+	if (!isinf(seconds) || seconds < 0)
+		s.limit = rondo_select_time(rondo__timer_deadline(seconds));
+	do {
+		ret = try_all(&s);
+		if (ret == -EAGAIN)
+			ret = wait_for_one(&s);
+	} while (ret == -EAGAIN);
+	return outcome(&s, ret);
+}
