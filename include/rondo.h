@@ -8,6 +8,7 @@
 #include "rondo/dns.h"
 #include "rondo/file.h"
 #include "rondo/future.h"
+#include "rondo/generator.h"
 #include "rondo/group.h"
 #include "rondo/loop.h"
 #include "rondo/memory.h"

@@ -13,6 +13,7 @@ static const char *const own_errors[] = {
 	[RONDO_ENOTFOUND - RONDO_EINCOMPLETE] = "Host or service not found",
 	[RONDO_EDNS - RONDO_EINCOMPLETE] = "Name servers failed to answer",
 	[RONDO_ETRUNCATED - RONDO_EINCOMPLETE] = "Datagram was longer than the buffer",
+	[RONDO_EEND - RONDO_EINCOMPLETE] = "Generator has no more values",
 };
 
 const char *rondo_strerror(int error)

@@ -35,7 +35,8 @@ enum rondo_error {
 	RONDO_EWRONGLOOP,		/* the object belongs to another thread's loop */
 	RONDO_ENOTFOUND,		/* no such host or service */
 	RONDO_EDNS,			/* the name servers did not answer, or failed */
-	RONDO_ETRUNCATED		/* a datagram was longer than the buffer; the rest is gone */
+	RONDO_ETRUNCATED,		/* a datagram was longer than the buffer; the rest is gone */
+	RONDO_EEND			/* a generator has no more values */
 };
 
 /* Describe an error as returned by any rondo function (negative or positive).

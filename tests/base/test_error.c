@@ -26,7 +26,7 @@ static void test_the_sign_does_not_matter(void **state)
 static void test_own_errors_each_have_their_own_name(void **state)
 {
 	(void)state;
-	for (int a = RONDO_EINCOMPLETE; a <= RONDO_ETRUNCATED; a++) {
+	for (int a = RONDO_EINCOMPLETE; a <= RONDO_EEND; a++) {
 		assert_non_null(rondo_strerror(-a));
 		assert_null(strstr(rondo_strerror(-a), "Unknown"));
 		for (int b = RONDO_EINCOMPLETE; b < a; b++)
@@ -45,7 +45,7 @@ static void test_own_errors_start_above_the_kernels(void **state)
 static void test_any_number_gets_a_text(void **state)
 {
 	static const int odd[] = { INT_MIN, INT_MIN + 1, INT_MAX, -4095, 4095,
-				   RONDO_EINCOMPLETE - 1, -(RONDO_ETRUNCATED + 1), 100000 };
+				   RONDO_EINCOMPLETE - 1, -(RONDO_EEND + 1), 100000 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
