@@ -38,6 +38,7 @@ struct cancel_request;
 struct loop;
 struct op;
 struct resource;
+struct rondo_stream;
 struct wait;
 
 /* What is to run, in FIFO order: a ring of pointers, so that the next tasks' memory can be fetched
@@ -165,6 +166,7 @@ struct loop {
 	struct stack_pool stacks;
 	struct overflow_watch overflow;
 	struct list resources;
+	struct rondo_stream *standard[3];	/* stdin, stdout, stderr, once they were asked for */
 	struct list tasks;		/* every task not yet freed, in order of creation */
 	uint64_t until_id;		/* the loop is turned until a task up to this one is done */
 	uint64_t n_live;		/* tasks not done */

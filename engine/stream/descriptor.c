@@ -176,38 +176,63 @@ static const struct rondo_stream_class pipe_class = {
 
 /* --- files ----------------------------------------------------------------------------------- */
 
+static void move_position(struct rondo_stream *s, int64_t n)
+{
+	if (s->shares_position)
+		(void)call3(SYS_lseek, s->fd, n, SEEK_CUR);
+	else
+		s->offset += n;
+}
+
+void rondo__stream_forget_ahead(struct rondo_stream *s)
+{
+	if (!stream_n_unread(s) || s->reading || (s->appends && !s->shares_position))
+		return;
+	move_position(s, -(int64_t)stream_n_unread(s));
+	stream_drop_unread(s);
+}
+
 static ssize_t file_read(void *self, void *buf, size_t len)
 {
 	struct rondo_stream *s = self;
-	ssize_t n = rondo_pread(s->fd, buf, len, s->offset);
+	ssize_t n;
 
+	if (s->shares_position)
+		return rondo_read(s->fd, buf, len);
+	n = rondo_pread(s->fd, buf, len, s->offset);
 	s->offset += n > 0 ? n : 0;
 	return n;
 }
 
 static ssize_t file_put(struct rondo_stream *s, struct iovec *parts, int n, bool more)
 {
-	ssize_t ret = rondo_pwritev(s->fd, parts, n, s->offset);
+	ssize_t ret;
 
 	(void)more;
+	if (s->shares_position)
+		return rondo_writev(s->fd, parts, n);
+	ret = rondo_pwritev(s->fd, parts, n, s->offset);
 	s->offset += ret > 0 && !s->appends ? ret : 0;
 	return ret;
 }
 
-/* Reading ahead does not count: a write goes to where the reader has come. */
 static int file_write(void *self, const struct iovec *iov, size_t n_iov, size_t *n_written)
+{
+	return write_all(self, iov, n_iov, n_written, file_put);
+}
+
+/* Who has the position after us begins where we stopped. */
+static int file_close(void *self, bool abort)
 {
 	struct rondo_stream *s = self;
 
-	if (!s->appends && !s->reading) {
-		s->offset -= (int64_t)stream_n_unread(s);
-		stream_drop_unread(s);
-	}
-	return write_all(s, iov, n_iov, n_written, file_put);
+	if (s->shares_position)
+		rondo__stream_forget_ahead(s);
+	return fd_close(self, abort);
 }
 
 static const struct rondo_stream_class file_class = {
-	.name = "file", .read = file_read, .write = file_write, .close = fd_close,
+	.name = "file", .read = file_read, .write = file_write, .close = file_close,
 	.interrupt = fd_interrupt, .fd = fd_of,
 };
 
@@ -234,6 +259,7 @@ static int find_class(struct rondo_stream *s, int fd)
 		return ret < 0 ? ret : (int)flags;
 	s->fd = fd;
 	s->self = s;
+	s->is_socket = ret;
 	s->offset = ret ? -ESPIPE : call3(SYS_lseek, fd, 0, SEEK_CUR);
 	s->appends = flags & O_APPEND;
 	s->grows = s->offset >= 0;

@@ -57,6 +57,9 @@ struct rondo_stream *rondo__stream_make(const struct rondo_stream_options *optio
 void rondo__stream_free(struct rondo_stream *s)
 {
 	resource_remove(&s->resource);
+	for (int i = 0; i < 3; i++)
+		if (s->loop->standard[i] == s)
+			s->loop->standard[i] = NULL;
 	free(s->buffer);
 	free(s->out);
 	free(s);

@@ -51,8 +51,11 @@ struct rondo_stream {
 	struct wait *closer;		/* waits for them */
 
 	int fd;				/* all below: streams of descriptors (descriptor.c) */
-	bool keep_fd, exclusive, appends;
-	int64_t offset;			/* of a file: where the next read begins */
+	bool keep_fd, exclusive;
+	bool is_socket;
+	bool appends;			/* a file that is written at its end */
+	bool shares_position;		/* a file whose position other processes go on from */
+	int64_t offset;			/* of another file: where the next read begins */
 	struct rondo_receiver receiver;
 };
 
@@ -85,7 +88,15 @@ static inline ssize_t stream_leave(struct rondo_stream *s, ssize_t ret)
 /* A stream that is not yet anything. */
 struct rondo_stream *rondo__stream_make(const struct rondo_stream_options *o);
 void rondo__stream_free(struct rondo_stream *s);
-/* What the writer does when it has the lock: all that is buffered goes out. */
+
+/* Have one's turn to write. Returns 0, and rondo__stream_end_write() must follow; or an error. */
+int rondo__stream_begin_write(struct rondo_stream *s);
+/* Returns ret, or -EBADF as stream_leave(). */
+int rondo__stream_end_write(struct rondo_stream *s, int ret);
+/* In between: all that is buffered goes out. */
 int rondo__stream_flush_locked(struct rondo_stream *s);
+
+/* A file has one position: what was read ahead does not count for who writes, or leaves. */
+void rondo__stream_forget_ahead(struct rondo_stream *s);
 
 #endif

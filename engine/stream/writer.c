@@ -21,8 +21,7 @@ static size_t size_of(const struct iovec *iov, size_t n_iov)
 	return n;
 }
 
-/* Have the turn to write. On success end_write() follows. */
-static int begin_write(struct rondo_stream *s)
+int rondo__stream_begin_write(struct rondo_stream *s)
 {
 	int ret;
 
@@ -32,12 +31,14 @@ static int begin_write(struct rondo_stream *s)
 		return -EBADF;
 	stream_enter(s);
 	ret = io_checkpoint();
-	if (ret == 0)
+	if (likely(ret == 0))
 		ret = rondo_lock_acquire(&s->write_lock);
-	return likely(ret == 0) ? 0 : (int)stream_leave(s, ret);
+	if (unlikely(ret < 0))
+		return (int)stream_leave(s, ret);
+	return unlikely(s->closed) ? rondo__stream_end_write(s, -EBADF) : 0;
 }
 
-static int end_write(struct rondo_stream *s, int ret)
+int rondo__stream_end_write(struct rondo_stream *s, int ret)
 {
 	rondo_lock_release(&s->write_lock);
 	return (int)stream_leave(s, ret);
@@ -72,10 +73,10 @@ static int write_locked(struct rondo_stream *s, const struct iovec *iov, size_t 
 {
 	int ret = 0;
 
-	if (unlikely(s->closed))
-		return -EBADF;
 	if (unlikely(s->write_error))
 		return s->write_error;
+	if (unlikely(s->grows))
+		rondo__stream_forget_ahead(s);
 	if (s->out_capacity - s->n_out < len)
 		ret = rondo__stream_flush_locked(s);
 	if (ret < 0 || !len)
@@ -90,26 +91,26 @@ static int write_locked(struct rondo_stream *s, const struct iovec *iov, size_t 
 int rondo_stream_write_counted(rondo_stream *s, const struct iovec *iov, size_t n_iov,
 			       size_t *n_written)
 {
-	int ret = begin_write(s);
+	int ret = rondo__stream_begin_write(s);
 
 	*n_written = 0;
 	if (unlikely(ret < 0))
 		return ret;
-	return end_write(s, write_locked(s, iov, n_iov, size_of(iov, n_iov), n_written));
+	return rondo__stream_end_write(s, write_locked(s, iov, n_iov, size_of(iov, n_iov), n_written));
 }
 
 /* Half a message is out: what would follow it made no sense to the peer. */
 static int write_whole(struct rondo_stream *s, const struct iovec *iov, size_t n_iov, size_t len)
 {
 	size_t n_written = 0;
-	int ret = begin_write(s);
+	int ret = rondo__stream_begin_write(s);
 
 	if (unlikely(ret < 0))
 		return ret;
 	ret = write_locked(s, iov, n_iov, len, &n_written);
 	if (unlikely(ret < 0 && n_written))
 		s->write_error = -EPIPE;
-	return end_write(s, ret);
+	return rondo__stream_end_write(s, ret);
 }
 
 int rondo_stream_write(rondo_stream *s, const void *buf, size_t len)
@@ -168,12 +169,12 @@ int rondo_stream_printf(rondo_stream *s, const char *format, ...)
 
 int rondo_stream_flush(rondo_stream *s)
 {
-	int ret = begin_write(s);
+	int ret = rondo__stream_begin_write(s);
 
 	if (unlikely(ret < 0))
 		return ret;
 	ret = rondo__stream_flush_locked(s);
-	return end_write(s, ret);
+	return rondo__stream_end_write(s, ret);
 }
 
 /* X12 */
@@ -181,8 +182,6 @@ static int shut_down_locked(struct rondo_stream *s)
 {
 	int ret;
 
-	if (s->closed)
-		return -EBADF;
 	if (s->write_error)
 		return s->n_out ? s->write_error : 0;
 	if (!s->class->shutdown_write)
@@ -197,7 +196,7 @@ static int shut_down_locked(struct rondo_stream *s)
 
 int rondo_stream_shutdown_write(rondo_stream *s)
 {
-	int ret = begin_write(s);
+	int ret = rondo__stream_begin_write(s);
 
-	return ret < 0 ? ret : end_write(s, shut_down_locked(s));
+	return ret < 0 ? ret : rondo__stream_end_write(s, shut_down_locked(s));
 }

@@ -114,6 +114,50 @@ RONDO_API void rondo_stream_abort(rondo_stream *s);
  * Cancel:  waits for the next await. */
 RONDO_API void rondo_stream_interrupt(rondo_stream *s);
 
+/* Make two streams that are connected with each other in memory, for tests of what reads and writes
+ * streams. capacity bytes (0: 64 KiB) may be under way in each direction; who writes more waits.
+ * options, which may be NULL, are those of both.
+ *
+ * Owns:    the caller closes both. An abort is to the other side like a reset connection.
+ * Awaits:  no. Only from a task.
+ * Returns: 0, -ENOMEM. */
+RONDO_API RONDO_MUST_CHECK int rondo_stream_memory_pair(size_t capacity,
+							const struct rondo_stream_options *options,
+							rondo_stream *streams[2]);
+
+/* Open a file as a stream: rondo_open() and rondo_stream_from_fd(). options may be NULL; a
+ * write_buffer is worth it for many small writes.
+ *
+ * Owns:    the caller closes the stream.
+ * Awaits:  yes.
+ * Cancel:  -ECANCELED; or the file was opened, 0, and the cancel stays.
+ * Returns: 0, or an error of rondo_open(). */
+RONDO_API RONDO_MUST_CHECK int rondo_file_open(const char *path, int flags, mode_t mode,
+					       const struct rondo_stream_options *options,
+					       rondo_stream **stream);
+
+/* Get the process's standard input as a stream of the calling task's loop, whether it is a file, a
+ * pipe, a terminal or a socket. A file is read at the position that it shares with other processes:
+ * at the end it is left behind the last byte that was read.
+ *
+ * Owns:    the stream is the loop's, which flushes it at its end. It may be closed before, which
+ *          leaves the descriptor open; the next call makes a new one.
+ * Awaits:  no. Only from a task.
+ * Returns: the stream, or NULL if the descriptor is closed or memory is short. */
+RONDO_API rondo_stream *rondo_stdin(void);
+
+/* Get the process's standard output as a stream; as rondo_stdin().
+ *
+ * Awaits:  no. Only from a task.
+ * Returns: the stream or NULL. */
+RONDO_API rondo_stream *rondo_stdout(void);
+
+/* Get the process's standard error as a stream; as rondo_stdin().
+ *
+ * Awaits:  no. Only from a task.
+ * Returns: the stream or NULL. */
+RONDO_API rondo_stream *rondo_stderr(void);
+
 /* --- what it is ------------------------------------------------------------------------------ */
 
 /* Tell the descriptor under a stream.
@@ -314,6 +358,28 @@ RONDO_API RONDO_MUST_CHECK int rondo_stream_flush(rondo_stream *s);
  * Cancel:  -ECANCELED; it was not done.
  * Returns: 0, -EOPNOTSUPP (nothing that can be half closed), an error of rondo_stream_flush(). */
 RONDO_API RONDO_MUST_CHECK int rondo_stream_shutdown_write(rondo_stream *s);
+
+/* Send count bytes of a file, or up to its end if count is negative. The file's position stays. On
+ * a socket that is O_NONBLOCK, or that options.exclusive says nobody else has, the kernel sends
+ * straight from its page cache, and the loop waits while it reads what is not there yet; elsewhere
+ * the bytes are read and written.
+ *
+ * Owns:    fd stays the caller's. *n_sent, if n_sent is not NULL, is set also on failure, and writing
+ *          can go on from there.
+ * Awaits:  yes.
+ * Cancel:  -ECANCELED, after *n_sent bytes.
+ * Returns: 0, also if the file ended first; an error of rondo_stream_write() or of reading fd; -EINVAL
+ *          (offset below 0). */
+RONDO_API RONDO_MUST_CHECK int rondo_stream_sendfile(rondo_stream *s, int fd, int64_t offset,
+						     int64_t count, int64_t *n_sent);
+
+/* Move the position of a file's stream: lseek(2). What was read ahead does not count, and what is
+ * in the write buffer goes out first. (0, SEEK_CUR) tells the position.
+ *
+ * Awaits:  as rondo_stream_flush().
+ * Cancel:  as rondo_stream_flush().
+ * Returns: the position, -ESPIPE (no file), -EINVAL, -EBUSY, an error of rondo_stream_flush(). */
+RONDO_API RONDO_MUST_CHECK int64_t rondo_stream_seek(rondo_stream *s, int64_t offset, int whence);
 
 RONDO_END_DECLS
 #endif

@@ -9,6 +9,7 @@
 #include "loop/loop.h"
 #include "rondo/file.h"
 #include "rondo/socket.h"
+#include "rondo/splice.h"
 #include "rondo/stream.h"
 #include "rondo/sync.h"
 
@@ -58,10 +59,13 @@ static inline int stream_begin(const struct rondo_stream_options *o)
 	return ret;
 }
 
-/* Is text what a call lent? */
-static inline bool lent(ssize_t n, const void *data, const char *text)
+/* Is text what a call lent? where is the address of its pointer, which is set by then. */
+static inline bool lent(ssize_t n, const void *where, const char *expected)
 {
-	return n == (ssize_t)strlen(text) && !memcmp(data, text, (size_t)n);
+	const char *data;
+
+	memcpy(&data, where, sizeof(data));
+	return n == (ssize_t)strlen(expected) && !memcmp(data, expected, (size_t)n);
 }
 
 static inline void run_with(enum pair_kind kind, rondo_fn *main, void *arg)

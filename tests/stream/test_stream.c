@@ -16,9 +16,9 @@ static int echo_a_line(void *arg)
 	CHECK_EQUAL(stream_begin(NULL), 0);
 	CHECK_EQUAL(peer_say("one\ntwo\n"), 0);
 	n = rondo_stream_read_line(stream, &line);
-	CHECK(lent(n, line, "one\n"));
+	CHECK(lent(n, &line, "one\n"));
 	n = rondo_stream_read_line(stream, &line);
-	CHECK(lent(n, line, "two\n"));
+	CHECK(lent(n, &line, "two\n"));
 	peer_end();
 	CHECK_EQUAL(rondo_stream_read_line(stream, &line), 0);
 	CHECK(rondo_stream_at_eof(stream));
@@ -247,7 +247,7 @@ static int talk_in_rot13(void *arg)
 	CHECK_EQUAL(rondo_stream_fd(stream), -1);
 	CHECK_EQUAL(peer_say("Uryyb\n"), 0);
 	n = rondo_stream_read_line(stream, &line);
-	CHECK(lent(n, line, "Hello\n"));
+	CHECK(lent(n, &line, "Hello\n"));
 	CHECK_EQUAL(rondo_stream_printf(stream, "%s\n", "Hello"), 0);
 	CHECK_EQUAL(read(pair[1], got, sizeof(got)), 6);
 	CHECK(!memcmp(got, "Uryyb\n", 6));
