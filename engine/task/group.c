@@ -95,7 +95,7 @@ static void queue(struct group *g, struct ready_call *c, bool *queued)
 
 void rondo__group_look(struct group *g)
 {
-	if (g->ending && !g->n_children)
+	if (!g->n_children)
 		queue(g, &g->empty_call, &g->empty_queued);
 }
 
@@ -245,10 +245,10 @@ static int outcome(struct group *g, int result, bool cancelled)
 		rondo_uncancel(g->owner);
 		cancelled &= task_n_cancels_inside(g->owner) > 0;
 	}
-	if (cancelled && !g->n_errors)
-		return -ECANCELED;
 	if (result < 0 && result != -ECANCELED)
 		rondo__group_add_error(g, g->owner, result);
+	if (!g->n_errors && cancelled)
+		return -ECANCELED;
 	if (!g->n_errors)
 		return result < 0 ? 0 : result;
 	if (task_n_cancels_inside(g->owner)) {

@@ -13,7 +13,7 @@ enum { GROUP_ERRORS = 8 };
 struct group {
 	struct wait wait;		/* the owner's, in the end */
 	struct ready_call abort_call;	/* after the first error */
-	struct ready_call empty_call;	/* after the last child, while the owner waits */
+	struct ready_call empty_call;	/* after the last child */
 	struct rondo_task *owner;
 	const struct mask *mask;	/* it began in: this one does not hold back our request */
 	struct list children;		/* struct task.sibling, oldest first */
