@@ -143,11 +143,13 @@ static void run_first(struct rondo_task *t)
 	struct loop *l = t->loop;
 	struct ready_queue *q = &l->ready;
 	struct wait w = { .class = &eager_class, .task = l->running };
+	bool was_late = w.task->cancel_late;
 
 	q->slots[--q->head & q->mask] = (uintptr_t)w.task;
 	q->slots[--q->head & q->mask] = (uintptr_t)t;
 	rondo__park(&w);
 	w.task->wait = NULL;		/* the queue did what rondo__wake() does */
+	w.task->cancel_late = was_late;	/* a request of the new task's is one of its own */
 }
 
 void rondo__task_start(struct rondo_task *t, const struct rondo_task_options *o)

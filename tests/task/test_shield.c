@@ -570,6 +570,32 @@ static void test_an_eager_task_may_cancel_its_creator(void **state)
 	assert_log("on");
 }
 
+static int creates_and_returns(void *arg)
+{
+	const struct rondo_task_options eager = { .eager = true };
+
+	(void)arg;
+	return rondo_await(rondo_create_task_with(&eager, cancels_creator, rondo_current_task()));
+}
+
+static int eager_return_main(void *arg)
+{
+	rondo_task *t = rondo_create_task(creates_and_returns, NULL);
+
+	(void)arg;
+	CHECK_EQUAL(rondo_yield(), 0);
+	CHECK_EQUAL(rondo_task_state(t), RONDO_CANCELLED);
+	CHECK_EQUAL(rondo_await(t), -ECANCELED);
+	return 0;
+}
+
+/* T8: as if it had asked itself, it is cancelled although it returns. */
+static void test_a_creator_cancelled_by_its_eager_task_cannot_return_well(void **state)
+{
+	(void)state;
+	assert_run(eager_return_main, NULL, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -590,6 +616,7 @@ int main(void)
 		cmocka_unit_test(test_an_eager_task_runs_until_it_waits),
 		cmocka_unit_test(test_eager_tasks_nest_and_nobody_else_runs_meanwhile),
 		cmocka_unit_test(test_an_eager_task_may_cancel_its_creator),
+		cmocka_unit_test(test_a_creator_cancelled_by_its_eager_task_cannot_return_well),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
