@@ -4,7 +4,9 @@
 #define RONDO_H
 
 #include "rondo/base.h"
+#include "rondo/call.h"
 #include "rondo/channel.h"
+#include "rondo/context.h"
 #include "rondo/dns.h"
 #include "rondo/file.h"
 #include "rondo/future.h"

@@ -214,6 +214,12 @@ static inline void ready_push_call(struct ready_queue *q, struct ready_call *c)
 	q->slots[q->tail++ & q->mask] = (uintptr_t)c | 1;
 }
 
+/* Put another call in the place of the one that was pushed when the tail was at position. */
+static inline void ready_replace_call(struct ready_queue *q, uint32_t position, struct ready_call *c)
+{
+	q->slots[position & q->mask] = (uintptr_t)c | 1;
+}
+
 static inline void resource_add(struct loop *l, struct resource *r, const struct resource_class *class)
 {
 	r->class = class;

@@ -2,7 +2,7 @@
 /* callback.c - see callback.h. */
 #include "task/callback.h"
 
-#include "task/run.h"
+#include "task/context.h"
 
 _Static_assert(sizeof(struct callback) <= sizeof(struct rondo_done_callback),
 	       "struct rondo_done_callback is too small");
@@ -12,15 +12,19 @@ static void run(struct ready_call *call)
 {
 	struct callback *c = container_of(call, struct callback, call);
 	const struct callback copy = *c;
+	struct vars *vars = copy.vars;	/* the reference is ours now */
 
 	c->state = CALLBACK_IDLE;
 	rondo__run_release_slots(copy.loop, 1);
-	if (!copy.task) {
+	run_of(copy.loop)->call_vars = &vars;
+	if (copy.task)
+		copy.fn.task(copy.task, copy.arg);
+	else
 		copy.fn.future(copy.future, copy.arg);
-		return;
-	}
-	copy.fn.task(copy.task, copy.arg);
-	rondo__task_unref(copy.task);
+	run_of(copy.loop)->call_vars = NULL;
+	vars_put(vars);
+	if (copy.task)
+		rondo__task_unref(copy.task);
 }
 
 static void queue(struct callback *c)
@@ -42,6 +46,7 @@ int rondo__callback_add(struct loop *l, struct callback *c, struct list *watcher
 	if (ret < 0)
 		return ret;
 	c->loop = l;
+	c->vars = vars_get(rondo__context_now(l));
 	c->watcher.done = done;
 	c->call.run = run;
 	if (is_done) {
@@ -59,6 +64,7 @@ bool rondo__callback_remove(struct callback *c)
 		return false;
 	c->state = CALLBACK_IDLE;
 	list_remove(&c->watcher.link);
+	vars_put(c->vars);
 	rondo__run_release_slots(c->loop, 1);
 	if (c->task)
 		rondo__task_unref(c->task);

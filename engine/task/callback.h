@@ -23,6 +23,7 @@ struct callback {
 	struct rondo_future *future;
 	void *arg;
 	struct loop *loop;
+	struct vars *vars;		/* current when it was added, and in the call */
 	uint8_t state;			/* enum callback_state */
 };
 

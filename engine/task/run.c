@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "loop/remote.h"
+#include "task/context.h"
 #include "task/task.h"
 
 enum {
@@ -290,12 +291,14 @@ int rondo__run_main(struct run *run, rondo_fn *main, void *arg)
 	if (!run->main_task)
 		return -ENOMEM;
 	rondo__sigpipe_block(&sigpipe, &l->ring);
+	rondo__context_begin_main(run);
 	begin_turns(run);
 	l->interrupted = l->interrupted_late = false;
 	rondo__sigint_watch(l);
 	ret = run_main(run);
 	stop_watching(l);		/* there is no main left to cancel: from here on ^C kills */
 	end_turns(run);
+	rondo__context_end_main(run);
 	rondo__sigpipe_unblock(&sigpipe);
 	return ret;
 }
@@ -337,6 +340,8 @@ int rondo__run_open(const struct kernel *kernel, const struct rondo_options *opt
 		free(r);
 		return ret;
 	}
+	list_init(&r->handles);
+	list_init(&r->watches_left);
 	r->process = getpid();
 	r->thread = (pid_t)syscall(SYS_gettid);
 	*run = r;
@@ -354,8 +359,12 @@ void rondo__run_close(struct run *run)
 	close_resources(run);
 	release_main(run);		/* so late: a call from outside may still name it */
 	report_forgotten(l);
+	rondo__handles_drop(run);
+	rondo__watches_remove(run);
+	vars_put(run->vars);
 	rondo__sigpipe_unblock(&sigpipe);
 	rondo__loop_close(l);
+	rondo__watches_free(run);
 	free(run);
 }
 

@@ -8,11 +8,20 @@
 
 #include "loop/loop.h"
 
+struct vars;
+struct watch;
+
 /* A loop as rondo_run() keeps it: with what this layer adds. Every loop of tasks is in one. */
 struct run {
 	struct loop loop;		/* first: rondo__loop_abandon() frees it */
 	uint64_t n_calls;		/* slots of the ready queue that are kept for calls */
 	struct rondo_task *main_task;	/* of the last run: a call from outside may still name it */
+	struct vars *vars;		/* what main functions leave to those after them */
+	struct vars **call_vars;	/* current in the call that runs; NULL: vars */
+	struct list handles;		/* calls that are pending */
+	struct watch **watches;		/* by descriptor and direction; NULL: none */
+	size_t n_watches;
+	struct list watches_left;	/* and also those that were removed and still have an op */
 	pid_t process, thread;		/* whose ring it is */
 	bool running;
 	bool stopping;			/* rondo_loop_stop(): leave after the batch */
@@ -44,6 +53,12 @@ int rondo__run_main(struct run *run, rondo_fn *main, void *arg);
 int rondo__run_forever(struct run *run);
 /* Cancel all tasks, wait for them, and free the loop. */
 void rondo__run_close(struct run *run);
+
+/* For the close: no call that is pending will be made. */
+void rondo__handles_drop(struct run *run);
+/* Nothing is watched any more; and what the kernel has given back by then. */
+void rondo__watches_remove(struct run *run);
+void rondo__watches_free(struct run *run);
 
 /* rondo_run_with() over any kernel: the simulated one enters here. */
 int rondo__run_on(const struct kernel *kernel, const struct rondo_options *options, rondo_fn *main,

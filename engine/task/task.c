@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* task.c - create, run, finish and cancel tasks. */
+#include "task/context.h"
 #include "task/run.h"
 #include "task/task.h"
 
@@ -96,6 +97,12 @@ static struct rondo_task *place(struct stack *s, const struct rondo_task_options
 	return t;
 }
 
+/* C2: a task that is not extended has no variables. Calls are few. */
+static bool may_inherit(const struct loop *l)
+{
+	return !l->running || l->running->extended;
+}
+
 struct rondo_task *rondo__task_make(struct loop *l, const struct rondo_task_options *o,
 				    rondo_fn *fn, void *arg)
 {
@@ -122,6 +129,8 @@ struct rondo_task *rondo__task_make(struct loop *l, const struct rondo_task_opti
 	list_init(&t->watchers);
 	list_push(&l->tasks, &t->link);
 	l->n_live++;
+	if (unlikely(o->context || may_inherit(l)))
+		rondo__context_inherit(t, o->context);
 	return t;
 }
 
@@ -206,6 +215,8 @@ void rondo__task_unref(struct rondo_task *t)
 	if (--t->n_refs)
 		return;
 	rondo__task_report_unseen(t);
+	if (unlikely(t->extended))
+		rondo__context_leave(task_of(t));
 	list_remove(&t->link);
 	rondo__stack_put(&t->loop->stacks, t->stack);
 }

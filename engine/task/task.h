@@ -10,6 +10,7 @@
 struct group;
 struct rondo_future;
 struct starting;
+struct vars;
 
 /* A stretch of code that holds requests back; on the task's stack. */
 struct mask {
@@ -34,6 +35,8 @@ struct task {
 	uint32_t n_held;		/* of its n_cancels: those that a mask holds */
 	uint32_t n_scopes;		/* masks and groups that it has begun and not ended */
 	struct group *group;		/* it is a child of, until it is done */
+	struct vars *vars;		/* its context variables (context.h), unless... */
+	rondo_context *context;		/* ...it shares these; or NULL */
 
 	struct list sibling;		/* in the group, as all below */
 	struct starting *starting;	/* who waits for its rondo_started(), or NULL */
@@ -49,6 +52,8 @@ static inline struct task *task_of(struct rondo_task *t)
 		own->mask = NULL;
 		own->n_held = own->n_scopes = 0;
 		own->group = NULL;
+		own->vars = NULL;
+		own->context = NULL;
 		t->extended = true;
 	}
 	return own;

@@ -21,6 +21,7 @@
 RONDO_BEGIN_DECLS
 
 typedef struct rondo_task rondo_task;
+typedef struct rondo_context rondo_context;
 typedef int rondo_fn(void *arg);
 
 enum rondo_task_state {
@@ -120,6 +121,7 @@ struct rondo_task_options {
 	size_t result_offset;		/* where in the copy fn leaves a typed result */
 	void (*on_drop)(void *arg);	/* called in place of fn if it is cancelled before it starts */
 	bool eager;			/* run it first, until it waits, and then the caller */
+	rondo_context *context;		/* its variables are these, shared; NULL: a copy of the caller's */
 };
 
 /* Start a task with options; NULL means defaults. Else as rondo_create_task().
@@ -219,7 +221,7 @@ RONDO_API RONDO_MUST_CHECK int rondo_shield(rondo_task *task);
 
 /* Room for one callback, caller-allocated; stays in place until the call or until it is removed. */
 struct rondo_done_callback {
-	uint64_t private_[10];
+	uint64_t private_[12];
 };
 
 /* Have call(task, arg) called in the turn after the task's end, or in the next one if it is done:
