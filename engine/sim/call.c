@@ -26,6 +26,7 @@ static const struct {
 	{ SYS_socketpair, rondo__sim_call_socketpair },
 	{ SYS_bind, rondo__sim_call_bind },
 	{ SYS_listen, rondo__sim_call_listen },
+	{ SYS_accept4, rondo__sim_call_accept4 },
 	{ SYS_connect, rondo__sim_call_connect },
 	{ SYS_shutdown, rondo__sim_call_shutdown },
 	{ SYS_setsockopt, rondo__sim_call_setsockopt },

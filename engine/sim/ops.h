@@ -96,6 +96,7 @@ SIM_CALL(socket);		/* socket_ops.c */
 SIM_CALL(socketpair);
 SIM_CALL(bind);
 SIM_CALL(listen);
+SIM_CALL(accept4);
 SIM_CALL(connect);
 SIM_CALL(shutdown);
 SIM_CALL(setsockopt);

@@ -133,6 +133,26 @@ long rondo__sim_call_listen(struct sim_host *h, long fd, long backlog, long c, l
 }
 
 /* On a blocking socket it would stop the host's only thread: a mistake in what calls it. */
+long rondo__sim_call_accept4(struct sim_host *h, long fd, long addr, long len, long flags, long e,
+			     long f)
+{
+	struct sim_socket *k;
+	union net_name name;
+	socklen_t name_len = 0;
+	long ret = rondo__sim_socket_get(h, (int)fd, &k);
+
+	UNUSED(e, f);
+	if (ret < 0)
+		return ret;
+	ret = rondo__sim_socket_accept(k, (int)flags, &name, &name_len);
+	if (ret == SIM_WAIT && !(k->file.flags & O_NONBLOCK))
+		rondo__sim_fail(h->sim, "Z4", "accept4(2) on a blocking socket would block");
+	if (ret >= 0)
+		rondo__sim_socket_put_name(&name, name_len, (void *)addr, (socklen_t *)len);
+	return ret == SIM_WAIT ? -EAGAIN : ret;
+}
+
+/* The same. */
 long rondo__sim_call_connect(struct sim_host *h, long fd, long addr, long len, long d, long e,
 			     long f)
 {

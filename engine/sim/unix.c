@@ -189,7 +189,7 @@ static int connect_stream(struct sim_socket *k, struct sim_socket *listener)
 		return -EISCONN;
 	if (k->state == NET_LISTENING)
 		return -EINVAL;
-	if (listener->state != NET_LISTENING)
+	if (listener->state != NET_LISTENING || listener->shut & NET_SHUT_RECEIVE)
 		return -ECONNREFUSED;
 	if (listener->n_queued > listener->backlog)
 		return -EAGAIN;

@@ -283,7 +283,7 @@ static int wrong_arguments(void *arg)
 
 	(void)arg;
 	CHECK(rondo_udp_open(loopback, 0, &v6, &udp) < 0);
-	CHECK_EQUAL(rondo_udp_open("192.0.2.1", 0, NULL, &udp), -EADDRNOTAVAIL);
+	CHECK_EQUAL(rondo_udp_open("203.0.113.1", 0, NULL, &udp), -EADDRNOTAVAIL);
 	CHECK_EQUAL(rondo_udp_from_fd(fd, &udp), -EPROTOTYPE);
 	CHECK_EQUAL(rondo_udp_from_fd(-1, &udp), -EBADF);
 	CHECK(!udp);
