@@ -198,13 +198,14 @@ static void drop_resource(struct loop *l, struct resource *r)
 	r->class->drop(r);
 }
 
+/* The newest first: a stream may be built upon an older one, which it ends itself. */
 static int drop_resources(void *arg)
 {
 	struct list *resources = arg;
 
 	while (!list_empty(resources))
 		drop_resource(rondo__self()->loop,
-			      container_of(resources->next, struct resource, link));
+			      container_of(resources->prev, struct resource, link));
 	return 0;
 }
 

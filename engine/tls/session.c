@@ -135,9 +135,22 @@ static int speak_up(void *arg)
 	return 0;
 }
 
+/* A KeyUpdate is owed. OpenSSL would send it when it next encrypts, which may be never. */
+static void answer_key_update(struct tls *t)
+{
+	int type = SSL_get_key_update_type(t->ssl);
+
+	if (type == SSL_KEY_UPDATE_NONE || t->said_goodbye)
+		return;
+	ERR_clear_error();
+	if (SSL_key_update(t->ssl, type))
+		(void)SSL_do_handshake(t->ssl);
+}
+
 /* After a read: has it something to say, and nobody who sends it (E3)? */
 static int speak(struct tls *t)
 {
+	answer_key_update(t);
 	if (is_empty(&t->out) || rondo_lock_locked(&t->sending))
 		return 0;
 	if (t->out.end > TLS_FLOOD_BYTES)
@@ -197,11 +210,13 @@ static size_t next_piece(struct cursor *c, const char **bytes)
 
 	if (n >= sizeof(c->together) || c->n_iov == 0)
 		return n;
-	memcpy(c->together, *bytes, n);
+	if (n)
+		memcpy(c->together, *bytes, n);
 	*bytes = c->together;
 	while (c->n_iov && n < sizeof(c->together)) {
 		n_more = take(c, &more, sizeof(c->together) - n);
-		memcpy(c->together + n, more, n_more);
+		if (n_more)
+			memcpy(c->together + n, more, n_more);
 		n += n_more;
 	}
 	return n;

@@ -14,9 +14,9 @@
  *     around the SSL.
  * E2  Records leave in the order in which they were made: who sends has the lock `sending`, and
  *     nothing else is locked while the network is waited for.
- * E3  Reading never waits for writing: what a read has to say (the answer to a KeyUpdate, an alert)
+ * E3  Reading never waits for writing: what a read has to say (an alert, the answer to a KeyUpdate)
  *     goes out with what others write or, if nobody does, by a task of its own. Else two peers whose
- *     buffers are full would wait for each other. Only a flood of KeyUpdates is held back.
+ *     buffers are full would wait for each other. Only who makes us say very much is held back.
  * E4  A record is sent whole. A writer that is cancelled in the middle leaves the rest in `wire`,
  *     where the next one begins.
  * E5  What failed stays failed: read_error and write_error are told to whoever comes later. */
@@ -31,7 +31,7 @@
 enum {
 	TLS_RECORD_BYTES = 16384,	/* of plaintext in one record, at most */
 	TLS_BATCH_BYTES = 65536,	/* of records, from where they are sent */
-	TLS_FLOOD_BYTES = 4096,		/* of answers that nobody took */
+	TLS_FLOOD_BYTES = 4096,		/* of what reads had to say and nobody took */
 	TLS_WHY_BYTES = 160,
 };
 
