@@ -30,5 +30,6 @@
 #include "rondo/time.h"
 #include "rondo/udp.h"
 #include "rondo/wait.h"
+#include "rondo/xchannel.h"
 
 #endif

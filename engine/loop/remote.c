@@ -10,15 +10,16 @@
 
 #include "loop/op.h"
 
+/* One that rondo_call_soon_threadsafe() allocated. */
 struct call {
-	struct call *next;
+	struct remote_call remote;
 	void (*call)(void *);
 	void *arg;
 };
 
 struct rondo_loop {
 	struct ready_call ready;	/* in the loop's ready queue while calls wait to be run */
-	_Atomic(struct call *) calls;	/* newest first; CLOSED once the loop has ended */
+	_Atomic(struct remote_call *) calls;	/* newest first; CLOSED once the loop has ended */
 	atomic_uint n_refs;
 	const struct kernel *kernel;
 	struct loop *loop;		/* the loop's: NULL once it was closed */
@@ -28,16 +29,16 @@ struct rondo_loop {
 	uint64_t count;			/* what the READ fills in */
 };
 
-static struct call closed_mark;
+static struct remote_call closed_mark;
 #define CLOSED (&closed_mark)
 
 /* Newest first to oldest first. */
-static struct call *reversed(struct call *c)
+static struct remote_call *reversed(struct remote_call *c)
 {
-	struct call *done = NULL;
+	struct remote_call *done = NULL;
 
 	while (c) {
-		struct call *next = c->next;
+		struct remote_call *next = c->next;
 
 		c->next = done;
 		done = c;
@@ -49,15 +50,22 @@ static struct call *reversed(struct call *c)
 static void run_calls(struct ready_call *ready)
 {
 	struct rondo_loop *r = container_of(ready, struct rondo_loop, ready);
-	struct call *next, *c = reversed(atomic_exchange_explicit(&r->calls, NULL,
-								  memory_order_acquire));
+	struct remote_call *next, *c = reversed(atomic_exchange_explicit(&r->calls, NULL,
+									 memory_order_acquire));
 
 	r->queued = false;
 	for (; c; c = next) {
 		next = c->next;
-		c->call(c->arg);
-		free(c);
+		c->run(c);
 	}
+}
+
+static void run_allocated(struct remote_call *remote)
+{
+	struct call *c = container_of(remote, struct call, remote);
+
+	c->call(c->arg);
+	free(c);
 }
 
 int rondo__remote_open(struct loop *l)
@@ -137,11 +145,12 @@ void rondo__remote_wake(struct rondo_loop *r)
 
 static void refuse_calls(struct rondo_loop *r)
 {
-	struct call *c = atomic_exchange_explicit(&r->calls, CLOSED, memory_order_acquire);
+	struct remote_call *c = atomic_exchange_explicit(&r->calls, CLOSED, memory_order_acquire);
 
-	for (struct call *next; c && c != CLOSED; c = next) {
+	for (struct remote_call *next; c && c != CLOSED; c = next) {
 		next = c->next;
-		free(c);
+		if (c->run == run_allocated)
+			free(container_of(c, struct call, remote));
 	}
 }
 
@@ -196,23 +205,31 @@ void rondo_loop_unref(rondo_loop *loop)
 	free(loop);
 }
 
-int rondo_call_soon_threadsafe(rondo_loop *loop, void (*call)(void *), void *arg)
+int rondo__remote_call(struct rondo_loop *loop, struct remote_call *c)
 {
-	struct call *old, *c = malloc(sizeof(*c));
+	struct remote_call *old = atomic_load_explicit(&loop->calls, memory_order_relaxed);
 
-	if (!c)
-		return -ENOMEM;
-	*c = (struct call){ .call = call, .arg = arg };
-	old = atomic_load_explicit(&loop->calls, memory_order_relaxed);
 	do {
-		if (old == CLOSED) {
-			free(c);
+		if (old == CLOSED)
 			return -ESHUTDOWN;
-		}
 		c->next = old;
 	} while (!atomic_compare_exchange_weak_explicit(&loop->calls, &old, c, memory_order_release,
 							memory_order_relaxed));
 	if (!old)
 		rondo__remote_wake(loop);
 	return 0;
+}
+
+int rondo_call_soon_threadsafe(rondo_loop *loop, void (*call)(void *), void *arg)
+{
+	struct call *c = malloc(sizeof(*c));
+	int ret;
+
+	if (!c)
+		return -ENOMEM;
+	*c = (struct call){ .remote.run = run_allocated, .call = call, .arg = arg };
+	ret = rondo__remote_call(loop, &c->remote);
+	if (ret < 0)
+		free(c);
+	return ret;
 }

@@ -14,6 +14,14 @@
 
 #include "loop/loop.h"
 
+/* A call that needs no memory of its own: it lies with whoever waits for it to be run. */
+struct remote_call {
+	struct remote_call *next;
+	void (*run)(struct remote_call *c);	/* on the loop's stack; c may be gone then */
+};
+
+/* Have c run on the loop's thread. From any thread. Returns 0, or -ESHUTDOWN: the loop has ended. */
+int rondo__remote_call(struct rondo_loop *r, struct remote_call *c);
 int rondo__remote_open(struct loop *l);
 /* Arm the eventfd's READ; before that the loop cannot be woken from outside. */
 void rondo__remote_start(struct loop *l);

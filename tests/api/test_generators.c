@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_generators.c - goal: RONDO_GENERATOR, RONDO_CHANNEL and rondo_select() are what a user writes:
+/* test_generators.c - goal: RONDO_GENERATOR, RONDO_CHANNEL and their kin are what a user writes:
  * any type, zero to eight arguments. Method: the programs of the headers' comments, with the public
  * headers only. test_generators.cpp is the same in C++. */
 #include "support/check.h"
@@ -101,6 +101,7 @@ static void test_generators_of_any_type_and_any_arguments(void **state)
 }
 
 RONDO_CHANNEL(struct point, points);
+RONDO_XCHANNEL(struct point, xpoints);
 
 RONDO_ASYNC(sender, (struct points *, c), (int, n))
 {
@@ -139,6 +140,26 @@ static void test_channels_with_and_without_room(void **state)
 	for (size_t room = 0; room < 3; room++)
 		assert_int_equal(rondo_run(channel_main, &room), 0);
 	assert_checks_passed();
+}
+
+/* Here without a loop: nothing has to wait. */
+static void test_channels_between_threads(void **state)
+{
+	struct xpoints c;
+	struct point p = { 3, 4 };
+
+	(void)state;
+	assert_int_equal(xpoints_init(&c, 2), 0);
+	assert_int_equal(xpoints_send(&c, p), 0);
+	assert_int_equal(xpoints_send_nowait(&c, p), 0);
+	assert_int_equal(xpoints_send_nowait(&c, p), -EAGAIN);
+	xpoints_close(&c);
+	p.x = 0;
+	assert_int_equal(xpoints_receive(&c, &p), 0);
+	assert_true(p.x == 3);
+	assert_int_equal(xpoints_receive_nowait(&c, &p), 0);
+	assert_int_equal(xpoints_receive(&c, &p), -RONDO_EQSHUTDOWN);
+	xpoints_free(&c);
 }
 
 static int select_main(void *arg)
@@ -189,6 +210,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_generators_of_any_type_and_any_arguments),
 		cmocka_unit_test(test_channels_with_and_without_room),
+		cmocka_unit_test(test_channels_between_threads),
 		cmocka_unit_test(test_a_select_in_a_switch),
 	};
 

@@ -45,6 +45,7 @@ RONDO_GENERATOR(const char *, eight, (char, a), (short, b), (int, c), (long, d),
 }
 
 RONDO_CHANNEL(point, points);
+RONDO_XCHANNEL(point, xpoints);
 
 RONDO_ASYNC(sender, (struct points *, c), (int, n))
 {
@@ -101,9 +102,25 @@ static int channels(size_t room)
 	return rondo_await(t);
 }
 
+static int between_threads()
+{
+	xpoints c;
+	point p = { 3, 4 };
+
+	CHECK(xpoints_init(&c, 2) == 0 && xpoints_send(&c, p) == 0);
+	CHECK(xpoints_send_nowait(&c, p) == 0 && xpoints_send_nowait(&c, p) == -EAGAIN);
+	xpoints_close(&c);
+	p.x = 0;
+	CHECK(xpoints_receive(&c, &p) == 0 && p.x == 3 && xpoints_receive_nowait(&c, &p) == 0);
+	CHECK(xpoints_receive(&c, &p) == -RONDO_EQSHUTDOWN);
+	xpoints_free(&c);
+	return 0;
+}
+
 static int run_everything(void *)
 {
 	CHECK(generators() == 0);
+	CHECK(between_threads() == 0);
 	for (size_t room = 0; room < 3; room++)
 		CHECK(channels(room) == 0);
 	return 0;
