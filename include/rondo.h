@@ -22,6 +22,7 @@
 #include "rondo/random.h"
 #include "rondo/runner.h"
 #include "rondo/select.h"
+#include "rondo/signal.h"
 #include "rondo/socket.h"
 #include "rondo/splice.h"
 #include "rondo/stream.h"

@@ -8,9 +8,12 @@
 #define RONDO_RING_KERNEL_H
 
 #include <liburing.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
+
+struct spawn;
 
 struct kernel {
 	/* Create a ring: fills params as io_uring_setup does, and maps SQ and CQ into ring. */
@@ -27,6 +30,12 @@ struct kernel {
 	/* Any other system call, by number; only calls that cannot block belong here. */
 	long (*call)(const struct kernel *k, long number, long a, long b, long c, long d, long e,
 		     long f);
+	/* sigaction(2), with libc's struct. */
+	int (*sigaction)(const struct kernel *k, int signal, const struct sigaction *action,
+			 struct sigaction *old);
+	void **signals;			/* where io/signal.c keeps what is the process's */
+	/* Start a program: see ring/spawn.h. */
+	int (*spawn)(const struct kernel *k, const struct spawn *s, int *pidfd);
 };
 
 extern const struct kernel rondo__kernel_linux;

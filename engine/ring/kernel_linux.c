@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "ring/kernel.h"
+#include "ring/spawn.h"
 
 static int linux_setup(const struct kernel *k, unsigned entries, struct io_uring *ring,
 		       struct io_uring_params *params)
@@ -74,6 +75,15 @@ static long linux_call(const struct kernel *k, long number, long a, long b, long
 	return ret < 0 ? -errno : ret;
 }
 
+static int linux_sigaction(const struct kernel *k, int signal, const struct sigaction *action,
+			   struct sigaction *old)
+{
+	(void)k;
+	return sigaction(signal, action, old) < 0 ? -errno : 0;
+}
+
+static void *linux_signals;
+
 const struct kernel rondo__kernel_linux = {
 	.setup = linux_setup,
 	.close = linux_close,
@@ -82,4 +92,7 @@ const struct kernel rondo__kernel_linux = {
 	.now = linux_now,
 	.entropy = linux_entropy,
 	.call = linux_call,
+	.sigaction = linux_sigaction,
+	.signals = &linux_signals,
+	.spawn = rondo__spawn_linux,
 };

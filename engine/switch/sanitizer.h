@@ -328,6 +328,17 @@ static inline void san_kernel_gives(const void *p, size_t size)
 #define SAN_UNCHECKED
 #endif
 
+/* A function that runs where a checker's own state must not be touched: between vfork and exec. */
+#if SAN_ADDRESS
+#define SAN_BARE __attribute__((no_sanitize_address, no_sanitize_undefined))
+#elif SAN_THREAD && defined(__clang__)
+#define SAN_BARE __attribute__((disable_sanitizer_instrumentation))
+#elif SAN_THREAD
+#define SAN_BARE __attribute__((no_sanitize_thread))
+#else
+#define SAN_BARE
+#endif
+
 /* Valgrind does not see what the kernel writes: it must be told that the bytes are defined now. */
 static inline void san_kernel_wrote(const void *p, size_t size)
 {

@@ -229,7 +229,7 @@ static void close_resources(struct run *run)
 static void stop_watching(struct loop *l)
 {
 	if (l->watches_sigint)
-		rondo__sigint_unwatch();
+		rondo__sigint_end();
 	l->watches_sigint = false;
 }
 
@@ -333,6 +333,7 @@ int rondo__run_open(const struct kernel *kernel, const struct rondo_options *opt
 
 	if (!r)
 		return -ENOMEM;
+	list_init(&r->signal_handlers);
 	pthread_once(&once, watch_forks);
 	if (!o.main_stack_size)
 		o.main_stack_size = o.stack_size > MAIN_STACK_SIZE ? o.stack_size : MAIN_STACK_SIZE;

@@ -26,6 +26,7 @@ struct run {
 	bool running;
 	bool stopping;			/* rondo_loop_stop(): leave after the batch */
 	bool broken;			/* tasks were abandoned on it */
+	struct list signal_handlers;	/* see signal_handler.c */
 };
 
 static inline struct run *run_of(struct loop *l)
@@ -77,6 +78,8 @@ void rondo__sigpipe_unblock(const struct sigpipe_guard *g);
 /* ^C while a loop runs in the main thread (sigint.c). */
 void rondo__sigint_watch(struct loop *l);
 void rondo__sigint_unwatch(void);
+/* The same at the end of a loop, and also where somebody receives SIGINT in our place. */
+void rondo__sigint_end(void);
 /* Has the first ^C come? True once. */
 extern atomic_bool rondo__sigint_pending;
 

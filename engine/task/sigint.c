@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "io/signal.h"
 #include "loop/remote.h"
 #include "task/run.h"
 
@@ -54,4 +55,10 @@ void rondo__sigint_unwatch(void)
 	if (sigaction(SIGINT, NULL, &now) == 0 && now.sa_handler == on_sigint)
 		sigaction(SIGINT, &before, NULL);
 	atomic_store(&watched, NULL);
+}
+
+void rondo__sigint_end(void)
+{
+	rondo__sigint_unwatch();
+	rondo__signals_forget(&rondo__kernel_linux, SIGINT, on_sigint, &before);
 }
