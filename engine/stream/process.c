@@ -209,6 +209,7 @@ int rondo_process_close(rondo_process *p)
 
 	if (!p)
 		return 0;
+	resource_remove(&p->resource);
 	ret = close_as_agreed(p);
 	rondo__process_unref(p);
 	return ret;

@@ -12,6 +12,7 @@
 #include "rondo/process.h"
 
 struct rondo_process {
+	struct resource resource;	/* of the loop, until it is closed */
 	const struct kernel *kernel;
 	int pid, pidfd;
 	rondo_stream *pipes[3];		/* to 0, from 1 and 2; NULL: none, or closed */

@@ -2,6 +2,7 @@
 /* process_spawn.c - start a child: where its program is, what its descriptors are, the pipes to it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -9,6 +10,7 @@
 
 #include "ring/spawn.h"
 #include "stream/process.h"
+#include "stream/stream.h"
 
 /* --- where the program may be ---------------------------------------------------------------- */
 
@@ -191,6 +193,27 @@ static int spawn_with_pipes(rondo_process *p, struct spawn *s,
 	return ret;
 }
 
+static void describe(const struct resource *r, char *buf, size_t size)
+{
+	snprintf(buf, size, "child process %d", container_of(r, rondo_process, resource)->pid);
+}
+
+static void drop(struct resource *r)
+{
+	(void)rondo_process_close(container_of(r, rondo_process, resource));
+}
+
+static const struct resource_class leaked = { .describe = describe, .drop = drop };
+
+/* The loop knows of one thing to be closed, which closes its pipes. */
+static void own(rondo_process *p)
+{
+	resource_add(rondo__self()->loop, &p->resource, &leaked);
+	for (int i = 0; i < 3; i++)
+		if (p->pipes[i])
+			resource_remove(&p->pipes[i]->resource);
+}
+
 int rondo_process_spawn(const struct rondo_process_options *o, rondo_process **process)
 {
 	const char *const shell[] = { "/bin/sh", "-c", o->shell, NULL };
@@ -209,9 +232,11 @@ int rondo_process_spawn(const struct rondo_process_options *o, rondo_process **p
 	p->kernel = rondo__self()->loop->ring.kernel;
 	p->n_refs = 1;
 	ret = spawn_with_pipes(p, &s, o);
-	if (ret < 0)
+	if (ret < 0) {
 		free(p);
-	else
-		*process = p;
-	return ret;
+		return ret;
+	}
+	own(p);
+	*process = p;
+	return 0;
 }

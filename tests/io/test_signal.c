@@ -52,6 +52,7 @@ static void after_all(void *ctx)
 {
 	(void)ctx;
 	assert_true(is_default(SIGUSR1));
+	receiver = NULL;
 }
 
 /* N1 */

@@ -582,6 +582,40 @@ static void test_a_detached_child_outlives_the_loop_and_is_reaped_later(void **s
 	assert_int_equal(count_fds(), n_fds);
 }
 
+static int forgets(void *arg)
+{
+	struct rondo_process_options o = {
+		.argv = ARGV("sleep", "1000"), .in = { .kind = RONDO_STDIO_PIPE },
+		.out = { .kind = RONDO_STDIO_PIPE },
+	};
+	rondo_process *p;
+
+	(void)arg;
+	return rondo_process_spawn(&o, &p);
+}
+
+static char reports[256];
+
+static void keep_report(const struct rondo_report *report, void *arg)
+{
+	(void)arg;
+	strncat(reports, report->message, 27);
+	strcat(reports, ";");
+}
+
+/* K17: "Event loop is closed" in a destructor; here it is told, killed and reaped. */
+static void test_a_child_that_was_never_closed_does_not_outlive_the_loop(void **state)
+{
+	const struct rondo_options o = { .on_error = keep_report };
+	int n_fds = count_fds();
+
+	(void)state;
+	assert_int_equal(rondo_run_with(&o, forgets, NULL), 0);
+	assert_string_equal(reports, "never closed: child process;");
+	assert_true(is_childless());
+	assert_int_equal(count_fds(), n_fds);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -600,6 +634,7 @@ int main(void)
 		cmocka_unit_test(test_a_close_that_waits),
 		cmocka_unit_test(test_a_close_that_kills),
 		cmocka_unit_test(test_a_detached_child_is_reaped_all_the_same),
+		cmocka_unit_test(test_a_child_that_was_never_closed_does_not_outlive_the_loop),
 		cmocka_unit_test(test_a_detached_child_outlives_the_loop_and_is_reaped_later),
 	};
 
