@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* process.h - a child process and the pipes to it. Layer 7.
  *
- * C1  A child is reaped once, by whoever first sees that it has ended (process_look()), and everybody
+ * J1  A child is reaped once, by whoever first sees that it has ended (process_look()), and everybody
  *     is told from then on what was noted. Waiters look without reaping (WNOWAIT), so that no one's
  *     cancel, and no one's success, is another one's loss.
- * C2  The pidfd is open, and so names this child and no other, until the last waiter has gone. */
+ * J2  The pidfd is open, and so names this child and no other, until the last waiter has gone. */
 #ifndef RONDO_STREAM_PROCESS_H
 #define RONDO_STREAM_PROCESS_H
 
@@ -18,9 +18,9 @@ struct rondo_process {
 	rondo_stream *pipes[3];		/* to 0, from 1 and 2; NULL: none, or closed */
 	bool own_group;
 	enum rondo_on_close on_close;
-	unsigned n_refs;		/* the handle, and who waits (C2) */
+	unsigned n_refs;		/* the handle, and who waits (J2) */
 	struct list orphan;		/* in the list of orphan.c */
-	bool ended;			/* what follows is known (C1) */
+	bool ended;			/* what follows is known (J1) */
 	int error;			/* -ECHILD: its end was told to somebody else */
 	int returncode;
 };
