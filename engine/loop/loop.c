@@ -173,7 +173,8 @@ bool rondo__loop_turn(struct loop *l)
 	if (!loop_is_idle(l) || l->clock.fired) {
 		if (ring_n_queued(&l->ring) || ring_wants_enter(&l->ring))
 			enter(l, 0);
-	} else if (l->ring.n_in_flight > l->n_internal || rondo__timer_pending(l) || l->exposed) {
+	} else if (l->ring.n_in_flight > l->n_internal || l->n_closers || rondo__timer_pending(l) ||
+		   l->exposed) {
 		enter(l, 1);
 	} else {
 		return false;

@@ -156,6 +156,7 @@ struct loop {
 	struct ring ring;
 	uint16_t generation;		/* of the next op */
 	uint32_t n_internal;		/* SQEs in flight that serve the loop, not a task */
+	uint32_t n_closers;		/* tasks that wait for SQEs in flight, such as those */
 	struct heap timers;
 	struct loop_clock clock;
 	struct fd_table fds;

@@ -285,8 +285,11 @@ int rondo__op_close_fd(int fd)
 	if (is_closing(&l->fds, fd))
 		return -EBADF;
 	end_ops(l, fd, &c);
-	if (--c.n_ops)
+	if (--c.n_ops) {
+		l->n_closers++;
 		rondo__park(&c.wait);
+		l->n_closers--;
+	}
 	/* Tasks that were told may have begun again; waiting for those could go on for ever. */
 	end_ops(l, fd, &nobody);
 	return 0;
