@@ -46,6 +46,7 @@ struct rondo_stream *rondo__stream_make(const struct rondo_stream_options *optio
 		return NULL;
 	}
 	s->loop = l;
+	s->chunk = "";
 	s->limit = o->limit ? o->limit : LIMIT_DEFAULT;
 	s->keep_fd = o->keep_fd;
 	s->exclusive = o->exclusive;

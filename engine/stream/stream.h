@@ -29,7 +29,7 @@ struct rondo_stream {
 	void *self;
 	struct loop *loop;
 
-	const char *chunk;		/* lent by the class */
+	const char *chunk;		/* lent by the class; never NULL */
 	size_t n_chunk;
 	char *buffer;
 	size_t begin, end, capacity;

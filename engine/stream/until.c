@@ -55,7 +55,7 @@ static bool ends_with(const struct rondo_stream *s, size_t end, const struct iov
 		return !memcmp(s->chunk + (begin - n_buffered), bytes, sep->iov_len);
 	n = end < n_buffered ? sep->iov_len : n_buffered - begin;
 	return !memcmp(s->buffer + s->begin + begin, bytes, n) &&
-	       !memcmp(s->chunk ? s->chunk : bytes, bytes + n, sep->iov_len - n);
+	       !memcmp(s->chunk, bytes + n, sep->iov_len - n);
 }
 
 static bool match_at(const struct rondo_stream *s, const struct separators *seps, size_t end,
@@ -102,7 +102,7 @@ static bool search(const struct rondo_stream *s, const struct separators *seps, 
 {
 	size_t n = s->end - s->begin;
 
-	return search_part(s, seps, s->buffer + (n ? s->begin : 0), 0, n, from, m) ||
+	return search_part(s, seps, n ? s->buffer + s->begin : "", 0, n, from, m) ||
 	       search_part(s, seps, s->chunk, n, s->n_chunk, from, m);
 }
 
