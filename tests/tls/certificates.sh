@@ -16,7 +16,7 @@ key() {
 root() {
 	key "$1"
 	openssl req -new -x509 -key "$1.key" -subj "/CN=$2" -days 3650 -out "$1.pem" \
-		-addext 'subjectAltName=DNS:localhost'
+		-addext 'subjectAltName=DNS:localhost,IP:127.0.0.1'
 }
 
 # signed NAME AUTHORITY SUBJECT ALTERNATIVE-NAME [END]: END as YYYYMMDDHHMMSSZ.
@@ -51,10 +51,10 @@ for name in good expired other wild client unknown; do
 done
 openssl genpkey -algorithm ED25519 -out fixed.key
 signed good ca localhost DNS:localhost,IP:127.0.0.1
-signed expired ca localhost DNS:localhost 20210101000000Z
+signed expired ca localhost DNS:localhost,IP:127.0.0.1 20210101000000Z
 signed other ca example.test DNS:example.test
 signed wild ca '*.example.test' 'DNS:*.example.test'
 signed client ca 'a client' DNS:client.test
-signed unknown strange localhost DNS:localhost
+signed unknown strange localhost DNS:localhost,IP:127.0.0.1
 signed fixed ca localhost DNS:localhost
 cat good.pem good.key >both.pem
