@@ -10,7 +10,7 @@
 
 static const struct workload *const workloads[] = {
 	&workload_echo, &workload_copy, &workload_tree, &workload_locks, &workload_races,
-	&workload_lines, &workload_spin, &workload_tour,
+	&workload_lines, &workload_server, &workload_spin, &workload_tour,
 };
 
 enum { N_WORKLOADS = sizeof(workloads) / sizeof(workloads[0]), KEPT_MAX = 4096 };
