@@ -6,13 +6,16 @@
  * What may happen to a connection: it breaks, or is never made. What may never: a wrong answer, a
  * handler that runs on after its server has ended, a descriptor that stays open, a server or client
  * that does not end. */
+#include <arpa/inet.h>
 #include <errno.h>
-#include <string.h>
+#include <netdb.h>
+#include <netinet/in.h>
 
 #include "sim/sim.h"
 
 enum { PORT = 80, QUESTIONS_MAX = 8, TRIES_MAX = 4000 };
 #define HOST "10.0.0.2"
+#define NOBODY "10.0.0.77"
 
 struct world {
 	const struct workload_run *run;
@@ -115,6 +118,16 @@ static int stop(struct world *w)
 	}
 }
 
+/* As long as anybody wants it. */
+static int live_on(struct world *w)
+{
+	int ret = 0;
+
+	while (ret == 0 && !w->stopping && rondo_server_is_serving(w->server))
+		ret = rondo_sleep(0.5);
+	return ret;
+}
+
 /* From its start to its end. */
 static int one_life(struct world *w)
 {
@@ -125,7 +138,7 @@ static int one_life(struct world *w)
 		return ret;
 	if (below(2))
 		task = rondo_create_task(serve_forever, w->server);
-	ret = rondo_sleep(below(5000) / 1e3);
+	ret = below(4) ? rondo_sleep(below(5000) / 1e3) : live_on(w);
 	if (task && below(2))
 		rondo_cancel(task);
 	if (ret == 0)
@@ -171,13 +184,38 @@ static int ask(struct client *c, rondo_stream *s)
 	return ret;
 }
 
+/* The host's address, as IPv4, as IPv6 (where nobody may listen), and one that is nobody's. */
+static int connect_somehow(rondo_stream **s)
+{
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(PORT),
+				   .sin6_addr.s6_addr = { 0xfd, [15] = 2 } };
+	struct sockaddr_in v4[2] = {
+		{ .sin_family = AF_INET, .sin_port = htons(PORT) },
+		{ .sin_family = AF_INET, .sin_port = htons(PORT) },
+	};
+	struct addrinfo list[3] = {
+		{ .ai_addr = (struct sockaddr *)&v6, .ai_addrlen = sizeof(v6), .ai_next = &list[1] },
+		{ .ai_addr = (struct sockaddr *)&v4[0], .ai_addrlen = sizeof(v4[0]) },
+		{ .ai_addr = (struct sockaddr *)&v4[1], .ai_addrlen = sizeof(v4[1]),
+		  .ai_next = &list[0] },
+	};
+	const struct rondo_connection_options o = {
+		.timeout = below(2) ? 0.1 + below(3000) / 1e3 : 0,
+		.delay = below(2) ? 0.001 : 0,
+		.addresses = below(2) ? &list[below(3)] : NULL,
+	};
+
+	v4[0].sin_addr.s_addr = inet_addr(HOST);
+	v4[1].sin_addr.s_addr = inet_addr(NOBODY);
+	return rondo_open_connection(HOST, PORT, &o, s);
+}
+
 /* As long as it goes well. */
 static int one_connection(void *arg)
 {
-	const struct rondo_connection_options o = { .timeout = below(2) ? 0.1 + below(3000) / 1e3 : 0 };
 	struct client *c = arg;
 	rondo_stream *s;
-	int ret = rondo_open_connection(HOST, PORT, &o, &s);
+	int ret = connect_somehow(&s);
 
 	if (ret < 0)
 		return ret;
