@@ -28,6 +28,7 @@
 #include "rondo/stream.h"
 #include "rondo/sync.h"
 #include "rondo/task.h"
+#include "rondo/thread.h"
 #include "rondo/time.h"
 #include "rondo/udp.h"
 #include "rondo/wait.h"

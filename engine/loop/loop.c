@@ -174,7 +174,7 @@ bool rondo__loop_turn(struct loop *l)
 		if (ring_n_queued(&l->ring) || ring_wants_enter(&l->ring))
 			enter(l, 0);
 	} else if (l->ring.n_in_flight > l->n_internal || l->n_closers || rondo__timer_pending(l) ||
-		   l->exposed) {
+		   l->exposed || l->n_outside) {
 		enter(l, 1);
 	} else {
 		return false;
@@ -217,6 +217,7 @@ int rondo__loop_open(struct loop *l, const struct kernel *kernel, const struct r
 	*l = (struct loop){ .options = *o, .clock.armed_ns = UINT64_MAX };
 	list_init(&l->tasks);
 	list_init(&l->resources);
+	list_init(&l->parts);
 	rondo__op_cancels_init(l);
 	rondo__stack_pool_init(&l->stacks);
 	rondo__context_of_thread(&l->ctx);
@@ -250,6 +251,33 @@ static void drain(struct loop *l)
 	}
 }
 
+struct loop_part *rondo__loop_part(struct loop *l, const void *kind)
+{
+	for (struct list *p = l->parts.next; p != &l->parts; p = p->next) {
+		struct loop_part *part = container_of(p, struct loop_part, link);
+
+		if (part->kind == kind)
+			return part;
+	}
+	return NULL;
+}
+
+void rondo__loop_part_add(struct loop *l, struct loop_part *p)
+{
+	list_push(&l->parts, &p->link);
+}
+
+/* Newest first: it may rest on older ones. */
+static void close_parts(struct loop *l, bool abandoned)
+{
+	while (!list_empty(&l->parts)) {
+		struct loop_part *p = container_of(l->parts.prev, struct loop_part, link);
+
+		list_remove(&p->link);
+		p->close(l, p, abandoned);
+	}
+}
+
 static void free_memory(struct loop *l)
 {
 	rondo__op_table_free(l);
@@ -264,6 +292,7 @@ void rondo__loop_close(struct loop *l)
 {
 	BUG_ON(l->n_live);
 	drain(l);
+	close_parts(l, false);
 	rondo__remote_close(l);
 	rondo__bufring_close(&l->buffers, &l->ring);
 	rondo__ring_close(&l->ring);
@@ -273,6 +302,7 @@ void rondo__loop_close(struct loop *l)
 
 void rondo__loop_abandon(struct loop *l)
 {
+	close_parts(l, true);
 	rondo__remote_abandon(l);
 	rondo__bufring_abandon(&l->buffers);
 	free_memory(l);

@@ -149,6 +149,15 @@ struct resource {
 	const struct resource_class *class;
 };
 
+/* What a higher layer keeps for each loop. */
+struct loop_part {
+	struct list link;		/* in loop->parts */
+	const void *kind;		/* any address that only this kind uses */
+	/* The last task is done, and no call from outside is taken any more: free it. Abandoned: as
+	 * rondo__loop_abandon(). */
+	void (*close)(struct loop *l, struct loop_part *p, bool abandoned);
+};
+
 struct loop {
 	struct ready_queue ready;
 	struct rondo_task *running;	/* NULL: the loop itself, or a call */
@@ -173,7 +182,9 @@ struct loop {
 	uint64_t n_live;		/* tasks not done */
 	uint64_t n_created;
 	uint64_t n_cancels;		/* requests ever made */
+	struct list parts;		/* what higher layers keep here, newest last */
 	struct rondo_loop *remote;	/* how other threads reach us */
+	uint32_t n_outside;		/* waits that another thread will finish */
 	bool attention;			/* whoever turns the loop wants to look after this batch */
 	bool exposed;			/* somebody outside may still wake us */
 	bool watches_sigint;
@@ -190,6 +201,10 @@ int rondo__loop_open(struct loop *l, const struct kernel *kernel, const struct r
 void rondo__loop_close(struct loop *l);
 /* Free everything, and l itself, without a word to its tasks or its kernel: a simulated power cut. */
 void rondo__loop_abandon(struct loop *l);
+
+/* The part of this kind, or NULL. */
+struct loop_part *rondo__loop_part(struct loop *l, const void *kind);
+void rondo__loop_part_add(struct loop *l, struct loop_part *p);
 
 /* One turn: run what was ready, submit and (if nothing is ready) sleep in one enter, reap.
  * Returns false if nothing can ever become ready again: a deadlock. */

@@ -68,6 +68,11 @@ static void run_allocated(struct remote_call *remote)
 	free(c);
 }
 
+static void drop_allocated(struct remote_call *remote)
+{
+	free(container_of(remote, struct call, remote));
+}
+
 int rondo__remote_open(struct loop *l)
 {
 	struct rondo_loop *r = calloc(1, sizeof(*r));
@@ -149,8 +154,8 @@ static void refuse_calls(struct rondo_loop *r)
 
 	for (struct remote_call *next; c && c != CLOSED; c = next) {
 		next = c->next;
-		if (c->run == run_allocated)
-			free(container_of(c, struct call, remote));
+		if (c->drop)
+			c->drop(c);
 	}
 }
 
@@ -227,7 +232,8 @@ int rondo_call_soon_threadsafe(rondo_loop *loop, void (*call)(void *), void *arg
 
 	if (!c)
 		return -ENOMEM;
-	*c = (struct call){ .remote.run = run_allocated, .call = call, .arg = arg };
+	*c = (struct call){ .remote = { .run = run_allocated, .drop = drop_allocated },
+			    .call = call, .arg = arg };
 	ret = rondo__remote_call(loop, &c->remote);
 	if (ret < 0)
 		free(c);

@@ -18,6 +18,7 @@
 struct remote_call {
 	struct remote_call *next;
 	void (*run)(struct remote_call *c);	/* on the loop's stack; c may be gone then */
+	void (*drop)(struct remote_call *c);	/* instead, if the loop ends before; may be NULL */
 };
 
 /* Have c run on the loop's thread. From any thread. Returns 0, or -ESHUTDOWN: the loop has ended. */

@@ -36,6 +36,9 @@ struct kernel {
 	void **signals;			/* where io/signal.c keeps what is the process's */
 	/* Start a program: see ring/spawn.h. */
 	int (*spawn)(const struct kernel *k, const struct spawn *s, int *pidfd);
+	/* NULL: programs may use threads. Else what they would run in a thread runs on the loop's, so
+	 * that a run can be repeated, and this is how long that seems to take, in nanoseconds. */
+	uint64_t (*thread_delay)(const struct kernel *k);
 };
 
 extern const struct kernel rondo__kernel_linux;

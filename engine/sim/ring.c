@@ -588,4 +588,5 @@ const struct kernel rondo__sim_kernel = {
 	.now = sim_now,
 	.entropy = sim_entropy,
 	.call = rondo__sim_call,
+	.thread_delay = rondo__sim_thread_delay,
 };

@@ -163,6 +163,14 @@ static void host_main(void *arg)
 	rondo__switch_last(&h->ctx, &h->sim->ctx);
 }
 
+uint64_t rondo__sim_thread_delay(const struct kernel *k)
+{
+	enum { SOON_NS = 1000, LATE_NS = 10000000 };
+
+	return rondo__sim_log(container_of(k, struct sim_host, kernel)->sim, SIM_LATENCY, SOON_NS,
+			      LATE_NS);
+}
+
 int rondo__sim_host_boot(struct sim_host *h, rondo_fn *main, void *arg)
 {
 	if (h->state != SIM_HOST_OFF)

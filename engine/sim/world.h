@@ -22,6 +22,8 @@ _Noreturn void rondo__sim_world_leave(struct sim *s);
 
 /* ring.c: of the seam. */
 extern const struct kernel rondo__sim_kernel;
+/* What a thread needs to begin, or to be heard of again (ring/kernel.h). */
+uint64_t rondo__sim_thread_delay(const struct kernel *k);
 /* Drop a host's rings with all their requests. */
 void rondo__sim_rings_drop(struct sim_host *h);
 /* Have the host's loop enter the kernel soon, though nothing of its own is in flight. */
