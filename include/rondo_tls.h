@@ -27,8 +27,9 @@
  * - Closing says close_notify and waits until the peer has said it too, or has closed; all that within
  *   shutdown_timeout. rondo_stream_shutdown_write() says it and goes on reading.
  *
- * OpenSSL needs room. With certificates being verified a handshake took up to 20 KiB of stack here,
- * so the 64 KiB that a task has by default are enough for it; 32 KiB are not. */
+ * OpenSSL works on the task's stack. A handshake took 7.5 KiB of it here, whether P-256 or RSA 4096
+ * and with certificates verified on both sides, a context 6 KiB: the 64 KiB that a task has by default
+ * are plenty, and 32 KiB are enough. */
 #ifndef RONDO_TLS_H
 #define RONDO_TLS_H
 
@@ -127,7 +128,8 @@ struct rondo_tls_options {
  * put them there, for you to take them for the server's encrypted words (STARTTLS injection).
  *
  * Owns:    on success *stream is the encrypted stream, which owns the plain one. On failure it is
- *          still the plain one, good for nothing but being closed.
+ *          still the plain one, good for nothing but being closed. In a server's handler,
+ *          which closes the stream that it was called with, rondo_server_keep(*stream) must follow.
  * Awaits:  yes.
  * Cancel:  -ECANCELED.
  * Returns: 0; -EKEYREJECTED, -EPROTO (see the top); -ETIMEDOUT: no handshake in handshake_timeout;

@@ -167,6 +167,12 @@ int rondo_stream_printf(rondo_stream *s, const char *format, ...)
 	return ret;
 }
 
+/* X11 */
+size_t rondo_stream_unsent(const rondo_stream *s)
+{
+	return s->n_out;
+}
+
 int rondo_stream_flush(rondo_stream *s)
 {
 	int ret = rondo__stream_begin_write(s);

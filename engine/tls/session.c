@@ -95,6 +95,8 @@ static int send_wire(struct tls *t)
 	int ret = rondo_stream_write_counted(t->below, &rest, 1, &n);
 
 	w->begin += n;
+	if (ret == 0 && rondo_stream_unsent(t->below))
+		ret = rondo_stream_flush(t->below);
 	if (ret < 0 && ret != -ECANCELED)
 		t->write_error = ret;
 	return ret;

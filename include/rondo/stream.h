@@ -343,6 +343,12 @@ RONDO_API RONDO_MUST_CHECK int rondo_stream_vprintf(rondo_stream *s, const char 
 						    va_list args)
 	__attribute__((format(__printf__, 2, 0)));
 
+/* Tell how many bytes the write buffer holds: get_write_buffer_size().
+ *
+ * Awaits:  no.
+ * Returns: the number; 0 for a stream without one. */
+RONDO_API size_t rondo_stream_unsent(const rondo_stream *s);
+
 /* Send what the write buffer holds. That happens by itself when it is full, when a read of the
  * stream has to wait, and in rondo_stream_close().
  *
