@@ -10,7 +10,7 @@
 
 static const struct workload *const workloads[] = {
 	&workload_echo, &workload_copy, &workload_tree, &workload_locks, &workload_races,
-	&workload_lines, &workload_server, &workload_spin, &workload_tour,
+	&workload_lines, &workload_server, &workload_spin, &workload_tour, &workload_channels,
 };
 
 enum { N_WORKLOADS = sizeof(workloads) / sizeof(workloads[0]), KEPT_MAX = 4096 };
@@ -42,7 +42,7 @@ static int help(void)
 	       "  --list FILE    run its lines `WORKLOAD SEED`: seeds that failed once\n"
 	       "  --resume FILE  write down what was done, and go on from there\n\n");
 	for (int i = 0; i < N_WORKLOADS; i++)
-		printf("  %-6s %s\n", workloads[i]->name, workloads[i]->what);
+		printf("  %-8s %s\n", workloads[i]->name, workloads[i]->what);
 	return CLI_OK;
 }
 

@@ -20,8 +20,8 @@ struct workload {
 	void (*configure)(struct rondo_sim_options *o);
 };
 
-extern const struct workload workload_copy, workload_races, workload_echo, workload_lines,
-	workload_locks, workload_server, workload_spin, workload_tour, workload_tree;
+extern const struct workload workload_channels, workload_copy, workload_races, workload_echo,
+	workload_lines, workload_locks, workload_server, workload_spin, workload_tour, workload_tree;
 
 /* One run. */
 struct trial {

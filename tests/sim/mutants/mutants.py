@@ -18,7 +18,7 @@ COPY = ROOT / "build/check/mutants"
 SEEDS = 1000
 FIRST = 1
 # In order of cost; a bug need only be caught by one of them.
-WORKLOADS = ["tree", "races", "spin", "locks", "tour", "echo", "server", "lines", "copy"]
+WORKLOADS = ["tree", "races", "spin", "locks", "channels", "tour", "echo", "server", "lines", "copy"]
 ROUNDS = [10, 100, SEEDS]
 # A bug may stop a loop for good; a seed takes milliseconds.
 HANG_S = "5"
