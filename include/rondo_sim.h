@@ -143,6 +143,27 @@ RONDO_API int rondo_sim_set_partition(int host, int other, bool cut);
  * Returns: its pid, or -EINVAL outside a simulation. */
 RONDO_API int rondo_sim_start_child(int exit_status, uint64_t delay_ns);
 
+/* A program that simulated children can run: as a main, and in a task of a loop of its own. What it
+ * returns is its exit status; 1 if that is an error. */
+typedef int rondo_sim_program(int argc, const char *const *argv);
+
+/* Say what rondo_process_spawn() starts in this simulation by a name: argv[0]'s last part. Anything else
+ * is -ENOENT. A child has the descriptors 0, 1, 2 and those that were passed to it, but no files and
+ * no network of its parent's; it dies of signals like any process. There is room for some thirty at
+ * once; more are -EAGAIN.
+ *
+ * Owns:    name is copied.
+ * Awaits:  no.
+ * Returns: 0; -EINVAL outside a simulation; -ENOSPC if there are too many. */
+RONDO_API RONDO_MUST_CHECK int rondo_sim_set_program(const char *name, rondo_sim_program *main);
+
+/* Send a signal to a host's process, as from outside: for rondo_signal_next(), and what is not received
+ * kills. A plain kill(2) or raise(3) would reach the process that simulates.
+ *
+ * Awaits:  no.
+ * Returns: 0; -EINVAL if there is no such host or signal; -EAGAIN if too many are pending. */
+RONDO_API int rondo_sim_send_signal(int host, int signal);
+
 /* Name a kind of fault, as in rondo_sim_options.only_faults.
  *
  * Awaits:  no.

@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 
 #include "sim/ops.h"
+#include "sim/process.h"
 
 /* What a plain call costs the caller, about. */
 enum { CALL_NS = 300 };
@@ -22,6 +23,10 @@ static const struct {
 	{ SYS_epoll_pwait, rondo__sim_call_epoll_pwait },
 	{ SYS_pidfd_open, rondo__sim_call_pidfd_open },
 	{ SYS_waitid, rondo__sim_call_waitid },
+	{ SYS_kill, rondo__sim_call_kill },
+	{ SYS_pidfd_send_signal, rondo__sim_call_pidfd_send_signal },
+	{ SYS_rt_sigqueueinfo, rondo__sim_call_rt_sigqueueinfo },
+	{ SYS_rt_sigprocmask, rondo__sim_call_rt_sigprocmask },
 	{ SYS_socket, rondo__sim_call_socket },
 	{ SYS_socketpair, rondo__sim_call_socketpair },
 	{ SYS_bind, rondo__sim_call_bind },
@@ -50,6 +55,7 @@ long rondo__sim_call(const struct kernel *k, long number, long a, long b, long c
 		rondo__sim_spend(h, CALL_NS);
 		ret = calls[i].call(h, a, b, c, d, e, f);
 		rondo__sim_note(h->sim, "call", (uint64_t)number, (uint64_t)ret);
+		rondo__sim_signals_deliver(h);
 		return ret;
 	}
 	rondo__sim_fail(h->sim, "Z4", "system call %ld is not simulated", number);

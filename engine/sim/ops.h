@@ -92,6 +92,10 @@ SIM_CALL(pipe2);
 SIM_CALL(epoll_pwait);
 SIM_CALL(pidfd_open);		/* process.c */
 SIM_CALL(waitid);
+SIM_CALL(kill);			/* signal.c */
+SIM_CALL(pidfd_send_signal);
+SIM_CALL(rt_sigqueueinfo);
+SIM_CALL(rt_sigprocmask);
 SIM_CALL(socket);		/* socket_ops.c */
 SIM_CALL(socketpair);
 SIM_CALL(bind);

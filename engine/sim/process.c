@@ -1,46 +1,41 @@
 /* SPDX-License-Identifier: MIT */
-/* process.c - children of a simulated host. They do nothing but exit, after a while. */
+/* process.c - children of a simulated host: waiting for them, pidfds, their ends. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sim/process.h"
 #include "sim/transfer.h"
+#include "sim/world.h"
 #include "switch/sanitizer.h"
 
 enum { PID_FIRST = 1000 };
 
-struct child {
-	struct list link;		/* in host->children, oldest first; in none: reaped */
-	struct sim_event exit;
-	struct sim_host *host;
-	uint32_t n_refs;		/* the host until it is reaped, and pidfds */
-	int pid;
-	int status;			/* that it will exit, or has exited, with */
-	bool exited;
-	struct list pidfds;
-};
-
 struct pidfd {
 	struct sim_file file;		/* first */
 	struct list link;		/* in child->pidfds */
-	struct child *child;
+	struct sim_child *child;
 };
 
-static void unref(struct child *c)
+static void unref(struct sim_child *c)
 {
-	if (--c->n_refs == 0)
-		free(c);
+	if (--c->n_refs)
+		return;
+	for (char **p = c->argv; p && *p; p++)
+		free(*p);
+	free(c->argv);
+	free(c);
 }
 
-static void reap(struct child *c)
+static void reap(struct sim_child *c)
 {
-	rondo__sim_unschedule(c->host->sim, &c->exit);
+	rondo__sim_unschedule(rondo__sim, &c->exit);
 	list_remove(&c->link);
 	unref(c);
 }
 
-static bool is_reaped(const struct child *c)
+bool rondo__sim_child_is_reaped(const struct sim_child *c)
 {
 	return list_empty(&c->link);
 }
@@ -54,19 +49,19 @@ struct question {
 	int options;
 };
 
-static bool is_meant(const struct question *q, const struct child *c)
+static bool is_meant(const struct question *q, const struct sim_child *c)
 {
 	return q->type != P_PID || c->pid == q->id;
 }
 
 /* A child that is meant and has exited, else one that is meant, or NULL. */
-static struct child *find(const struct question *q)
+static struct sim_child *find(const struct question *q)
 {
 	struct list *children = &q->host->children;
-	struct child *found = NULL;
+	struct sim_child *found = NULL;
 
 	for (struct list *p = children->next; p != children; p = p->next) {
-		struct child *c = container_of(p, struct child, link);
+		struct sim_child *c = container_of(p, struct sim_child, link);
 
 		if (is_meant(q, c) && (!found || (c->exited && !found->exited)))
 			found = c;
@@ -129,23 +124,23 @@ static int check_question(struct question *q)
 }
 
 /* The kernel fills in these fields and no others. */
-static void tell(siginfo_t *info, const struct child *c)
+static void tell(siginfo_t *info, const struct sim_child *c)
 {
 	if (!info)
 		return;
 	info->si_signo = c ? SIGCHLD : 0;
 	info->si_errno = 0;
-	info->si_code = c ? CLD_EXITED : 0;
+	info->si_code = !c ? 0 : c->signal ? CLD_KILLED : CLD_EXITED;
 	info->si_pid = c ? c->pid : 0;
 	info->si_uid = c ? getuid() : 0;
-	info->si_status = c ? c->status : 0;
+	info->si_status = !c ? 0 : c->signal ? c->signal : c->status;
 }
 
 /* 0, or -ECHILD; SIM_WAIT if the child that is meant goes on. Children never stop, so only WEXITED
  * has anything to tell of. */
 static long answer(const struct question *q, siginfo_t *info)
 {
-	struct child *c = find(q);
+	struct sim_child *c = find(q);
 	bool tells = c && c->exited && q->options & WEXITED;
 
 	if (c && !tells && !(q->options & WNOHANG))
@@ -252,46 +247,123 @@ static void wake_waiters(struct sim_host *h)
 	}
 }
 
-static void exits(struct sim *s, struct sim_event *e)
+/* Of a host that is no child: where children go whose parents have ended. They are reaped there. */
+static struct sim_host *machine_of(struct sim_host *h)
 {
-	struct child *c = container_of(e, struct child, exit);
+	while (h->child && h->child->host)
+		h = h->child->host;
+	return h;
+}
 
-	c->exited = true;
-	rondo__sim_note(s, "exit", (uint64_t)c->pid, (uint64_t)c->status);
-	rondo__sim_trace(s, "%s: child %d exits with %d", c->host->name, c->pid, c->status);
+static void leave_children(struct sim_host *h)
+{
+	struct sim_host *machine = machine_of(h);
+
+	while (h != machine && !list_empty(&h->children)) {
+		struct sim_child *c = container_of(list_pop(&h->children), struct sim_child, link);
+
+		c->host = machine;
+		list_push(&machine->orphans, &c->link);
+		if (c->exited)
+			reap(c);
+		else
+			c->orphaned = true;
+	}
+}
+
+static void tell_parent(struct sim_child *c)
+{
+	siginfo_t info = { .si_signo = 0 };
+
 	for (struct list *p = c->pidfds.next; p != &c->pidfds; p = p->next)
 		rondo__sim_file_notify(&container_of(p, struct pidfd, link)->file, POLLIN);
+	if (c->orphaned) {
+		reap(c);
+		return;
+	}
+	tell(&info, c);
+	(void)rondo__sim_signal(c->host, &info);
 	wake_waiters(c->host);
 }
 
-int rondo__sim_process_start(struct sim_host *h, int exit_status, uint64_t delay_ns)
+static void exits(struct sim *s, struct sim_event *e)
 {
-	struct child *c = rondo__sim_alloc(sizeof(*c));
+	struct sim_child *c = container_of(e, struct sim_child, exit);
+
+	if (c->self && c->self == s->running) {		/* it is in the kernel just now: a little later */
+		rondo__sim_schedule(s, e, 1000);
+		return;
+	}
+	c->exited = true;
+	rondo__sim_note(s, "exit", (uint64_t)c->pid, (uint64_t)c->status);
+	rondo__sim_trace(s, "%s: child %d ends: status %d, signal %d", c->host->name, c->pid, c->status,
+			 c->signal);
+	if (c->self) {
+		leave_children(c->self);
+		rondo__sim_program_over(c);
+	}
+	tell_parent(c);
+}
+
+struct sim_child *rondo__sim_child_make(struct sim_host *h)
+{
+	struct sim_child *c = rondo__sim_alloc(sizeof(*c));
 
 	c->host = h;
 	c->n_refs = 1;
 	c->pid = PID_FIRST + (int)h->sim->n_pids++;
-	c->status = exit_status & 0xff;
+	c->group = h->group;
 	list_init(&c->pidfds);
 	list_push(&h->children, &c->link);
 	rondo__sim_event_init(&c->exit, exits);
-	rondo__sim_schedule(h->sim, &c->exit, delay_ns);
+	return c;
+}
+
+void rondo__sim_child_forget(struct sim_child *c)
+{
+	reap(c);
+}
+
+void rondo__sim_child_ends(struct sim_child *c, int status, int signal, uint64_t delay_ns)
+{
+	c->status = status & 0xff;
+	c->signal = signal;
+	rondo__sim_schedule(rondo__sim, &c->exit, delay_ns);
+}
+
+int rondo__sim_process_start(struct sim_host *h, int exit_status, uint64_t delay_ns)
+{
+	struct sim_child *c = rondo__sim_child_make(h);
+
+	rondo__sim_child_ends(c, exit_status, 0, delay_ns);
 	return c->pid;
+}
+
+static void forget_all(struct list *children)
+{
+	while (!list_empty(children)) {
+		struct sim_child *c = container_of(children->next, struct sim_child, link);
+
+		if (c->self)
+			rondo__sim_program_over(c);
+		c->host = NULL;
+		reap(c);
+	}
 }
 
 void rondo__sim_process_host_off(struct sim_host *h)
 {
-	while (!list_empty(&h->children))
-		reap(container_of(h->children.next, struct child, link));
+	forget_all(&h->children);
+	forget_all(&h->orphans);
 }
 
 /* --- pidfds ---------------------------------------------------------------------------------- */
 
 static unsigned poll_pidfd(struct sim_file *f)
 {
-	const struct child *c = container_of(f, struct pidfd, file)->child;
+	const struct sim_child *c = container_of(f, struct pidfd, file)->child;
 
-	return (c->exited ? POLLIN : 0) | (is_reaped(c) ? POLLHUP : 0);
+	return (c->exited ? POLLIN : 0) | (rondo__sim_child_is_reaped(c) ? POLLHUP : 0);
 }
 
 static void release_pidfd(struct sim_file *f)
@@ -307,7 +379,14 @@ static const struct sim_file_class pidfd_class = {
 	.name = "pidfd", .poll = poll_pidfd, .release = release_pidfd,
 };
 
-static long open_pidfd(struct sim_host *h, struct child *c, int flags)
+struct sim_child *rondo__sim_pidfd_child(struct sim_host *h, int fd)
+{
+	struct sim_file *f = rondo__sim_fd_file(h, fd);
+
+	return f && f->class == &pidfd_class ? container_of(f, struct pidfd, file)->child : NULL;
+}
+
+int rondo__sim_pidfd_make(struct sim_host *h, struct sim_child *c, int flags)
 {
 	struct pidfd *p = rondo__sim_alloc(sizeof(*p));
 	int fd;
@@ -327,11 +406,11 @@ long rondo__sim_call_pidfd_open(struct sim_host *h, long pid, long flags, long c
 				long f)
 {
 	const struct question q = { .host = h, .type = P_PID, .id = (int)pid };
-	struct child *found;
+	struct sim_child *found;
 
 	(void)c, (void)d, (void)e, (void)f;
 	if (flags & ~O_NONBLOCK || pid <= 0)
 		return -EINVAL;
 	found = find(&q);
-	return found ? open_pidfd(h, found, (int)flags) : -ESRCH;
+	return found ? rondo__sim_pidfd_make(h, found, (int)flags) : -ESRCH;
 }

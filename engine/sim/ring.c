@@ -9,6 +9,7 @@
 #include "loop/loop.h"
 #include "ring/compat.h"
 #include "sim/ops.h"
+#include "sim/process.h"
 #include "sim/world.h"
 
 enum {
@@ -366,7 +367,7 @@ static int sleep_in_kernel(struct sim_ring *r, unsigned n_wait, uint64_t limit_n
 
 	if (rondo__sim_ring_satisfies(r, n_wait))
 		return 0;
-	if (rondo__sim_fault(s, SIM_FAULT_ENTER_EINTR))
+	if (rondo__sim_signals_wake(h) || rondo__sim_fault(s, SIM_FAULT_ENTER_EINTR))
 		return -EINTR;
 	h->waits_on = r;
 	h->wait_n = n_wait;
@@ -376,7 +377,9 @@ static int sleep_in_kernel(struct sim_ring *r, unsigned n_wait, uint64_t limit_n
 		rondo__sim_schedule(s, &h->wait_end, late(s, limit_ns));
 	rondo__sim_world_switch(h);
 	h->waits_on = NULL;
-	return h->wait_over && !rondo__sim_ring_satisfies(r, n_wait) ? -ETIME : 0;
+	if (rondo__sim_ring_satisfies(r, n_wait))
+		return 0;
+	return h->wait_over ? -ETIME : rondo__sim_signals_wake(h) ? -EINTR : 0;
 }
 
 /* Where another host may run, though this one did not ask to sleep: or two that wait for each other
@@ -443,6 +446,7 @@ static int sim_enter(const struct kernel *k, unsigned fd, unsigned to_submit, un
 	rondo__sim_spend(h, 0);		/* what completed at once is there */
 	if ((flags & IORING_ENTER_GETEVENTS) && n_taken == to_submit)
 		ret = get_events(r, n_wait, flags, arg);
+	rondo__sim_signals_deliver(h);
 	return n_taken ? (int)n_taken : ret;
 }
 
@@ -589,4 +593,6 @@ const struct kernel rondo__sim_kernel = {
 	.entropy = sim_entropy,
 	.call = rondo__sim_call,
 	.thread_delay = rondo__sim_thread_delay,
+	.sigaction = rondo__sim_sigaction,
+	.spawn = rondo__sim_spawn,
 };

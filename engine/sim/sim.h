@@ -19,6 +19,7 @@
 #ifndef RONDO_SIM_SIM_H
 #define RONDO_SIM_SIM_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,6 +33,7 @@
 #include "switch/switch.h"
 
 struct sim;
+struct sim_child;
 struct sim_disk;
 struct sim_file;
 struct sim_host;
@@ -88,7 +90,9 @@ static inline bool sim_is_scheduled(const struct sim_event *e)
 
 /* --- hosts ----------------------------------------------------------------------------------- */
 
-enum { SIM_HOSTS_MAX = 16, SIM_FD_FIRST = 1 << 20, SIM_FDS_MAX = 1024 };
+enum { SIM_HOSTS_MAX = 32, SIM_FD_FIRST = 1 << 20, SIM_FDS_MAX = 1024 };
+
+enum { SIM_SIGNALS = 65, SIM_PENDING_MAX = 32, SIM_PROGRAMS_MAX = 16 };
 
 enum sim_host_state {
 	SIM_HOST_OFF,			/* never started, ended, or cut off */
@@ -97,12 +101,27 @@ enum sim_host_state {
 	SIM_HOST_FROZEN,		/* could go on, but does not for a while */
 };
 
+/* What a process does when a signal comes, and which have come. */
+struct sim_signals {
+	struct sigaction actions[SIM_SIGNALS];
+	uint64_t blocked;		/* bit i: signal i + 1 */
+	siginfo_t pending[SIM_PENDING_MAX];	/* in order of arrival */
+	unsigned n_pending;
+	bool in_handler;
+};
+
+/* A program that simulated children can run. */
+struct sim_program {
+	char name[32];
+	rondo_sim_program *main;
+};
+
 struct sim_fd {
 	struct sim_file *file;		/* NULL: free */
 	uint32_t n_opened;		/* how often this number was given out */
 };
 
-/* A machine with one process that runs one loop. */
+/* A machine with one process that runs one loop; or a child process on one. */
 struct sim_host {
 	struct kernel kernel;		/* first: the seam hands us this */
 	struct sim *sim;
@@ -123,6 +142,13 @@ struct sim_host {
 	unsigned n_indexes;		/* of registered rings, ever */
 	struct list futexes;		/* requests that wait on a word, in order */
 	struct list children;		/* simulated ones; see process.c */
+	struct list orphans;		/* children of children that have ended */
+	struct sim_child *child;	/* what runs here as a program; NULL: this is a machine */
+	bool spare;			/* was a child's, and is free */
+	int pid, group;			/* of the process */
+	struct sim_signals signals;
+	void *signal_table;		/* of the engine's io/signal.c */
+	bool killed;			/* by a signal, and has not left yet */
 	struct sim_disk *disk;		/* survives a crash */
 
 	struct sim_ring *waits_on;	/* while WAITING */
@@ -174,6 +200,8 @@ struct sim {
 	struct sim_net *net;
 	uint64_t n_events, n_requests, n_cqes, n_files, n_notes;
 	uint64_t n_pids;
+	struct sim_program programs[SIM_PROGRAMS_MAX];
+	unsigned n_programs;
 	uint64_t hash;			/* of the history */
 	bool failed;
 	struct rondo_sim_failure failure;

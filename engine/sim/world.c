@@ -9,6 +9,7 @@
 
 #include "loop/loop.h"
 #include "sim/ops.h"
+#include "sim/process.h"
 #include "task/run.h"
 
 enum { HOST_STACK_SIZE = 256 << 10 };
@@ -123,19 +124,36 @@ static void wait_over(struct sim *s, struct sim_event *e)
 	h->state = SIM_HOST_READY;
 }
 
+/* One that a child had and has no more. */
+static struct sim_host *spare_host(struct sim *s)
+{
+	for (unsigned i = 0; i < s->n_hosts; i++)
+		if (s->hosts[i]->spare)
+			return s->hosts[i];
+	return NULL;
+}
+
 struct sim_host *rondo__sim_host_make(struct sim *s, const char *name)
 {
-	struct sim_host *h;
+	struct sim_host *h = spare_host(s);
 
+	if (h) {
+		h->spare = false;
+		snprintf(h->name, sizeof(h->name), "%s", name);
+		return h;
+	}
 	if (s->n_hosts == SIM_HOSTS_MAX)
 		return NULL;
 	h = rondo__sim_alloc(sizeof(*h));
 	h->kernel = rondo__sim_kernel;
+	h->kernel.signals = &h->signal_table;
 	h->sim = s;
 	snprintf(h->name, sizeof(h->name), "%s", name);
 	list_init(&h->rings);
 	list_init(&h->futexes);
 	list_init(&h->children);
+	list_init(&h->orphans);
+	h->pid = h->group = 1;
 	rondo__sim_event_init(&h->wait_end, wait_over);
 	h->wall_offset_ns = INT64_C(1700000000000000000) +
 			    (int64_t)rondo__sim_below(s, SIM_CLOCK, UINT64_C(1) << 57);
@@ -160,6 +178,8 @@ static void host_main(void *arg)
 	rondo__sim_check_ended(h);
 	rondo__sim_note(h->sim, "ended", h->id, (uint64_t)(int64_t)h->result);
 	h->state = SIM_HOST_OFF;
+	if (h->child)
+		rondo__sim_child_ends(h->child, h->result < 0 ? 1 : h->result, 0, 1000);
 	rondo__switch_last(&h->ctx, &h->sim->ctx);
 }
 
@@ -176,6 +196,12 @@ int rondo__sim_host_boot(struct sim_host *h, rondo_fn *main, void *arg)
 	if (h->state != SIM_HOST_OFF)
 		return -EINVAL;
 	rondo__sim_host_off(h);		/* what an ended main has left */
+	rondo__sim_host_start(h, main, arg);
+	return 0;
+}
+
+void rondo__sim_host_start(struct sim_host *h, rondo_fn *main, void *arg)
+{
 	h->stack = rondo__stack_get(&h->sim->stacks, HOST_STACK_SIZE);
 	BUG_ON(!h->stack);
 	h->main = main;
@@ -189,7 +215,6 @@ int rondo__sim_host_boot(struct sim_host *h, rondo_fn *main, void *arg)
 	san_context_on_stack(&h->ctx.san, &h->stack->san);
 	h->state = SIM_HOST_READY;
 	rondo__sim_note(h->sim, "boot", h->id, h->n_boots);
-	return 0;
 }
 
 void rondo__sim_host_off(struct sim_host *h)
@@ -204,6 +229,9 @@ void rondo__sim_host_off(struct sim_host *h)
 	rondo__sim_fd_close_all(h);
 	rondo__sim_net_host_off(h->sim, h);
 	rondo__sim_process_host_off(h);
+	memset(&h->signals, 0, sizeof(h->signals));
+	free(h->signal_table);
+	h->signal_table = NULL;
 	if (h->stack)
 		rondo__stack_put(&h->sim->stacks, h->stack);
 	h->stack = NULL;
@@ -217,6 +245,18 @@ void rondo__sim_host_crash(struct sim_host *h)
 	rondo__sim_trace(h->sim, "%s: power cut", h->name);
 	rondo__sim_host_off(h);
 	rondo__sim_disk_crash(h->sim, h->disk);
+}
+
+/* By a signal. The disk is there, and so are the others. */
+void rondo__sim_host_dies(struct sim_host *h)
+{
+	h->killed = false;
+	rondo__sim_trace(h->sim, "%s: killed by a signal", h->name);
+	rondo__sim_note(h->sim, "killed", h->id, 0);
+	if (!h->child)
+		rondo__sim_host_off(h);
+	else
+		h->state = SIM_HOST_OFF;	/* the rest when it exits */
 }
 
 void rondo__sim_host_free(struct sim_host *h)
@@ -248,6 +288,8 @@ static void enter_host(struct sim *s, struct sim_host *h)
 	s->running = NULL;
 	if (h->cut)
 		rondo__sim_host_crash(h);
+	if (h->killed)
+		rondo__sim_host_dies(h);
 }
 
 void rondo__sim_world_switch(struct sim_host *h)

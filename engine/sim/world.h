@@ -8,9 +8,12 @@
 /* A new host, not running. NULL if there are too many. */
 struct sim_host *rondo__sim_host_make(struct sim *s, const char *name);
 int rondo__sim_host_boot(struct sim_host *h, rondo_fn *main, void *arg);
+/* The same for one that is off and has been given descriptors. */
+void rondo__sim_host_start(struct sim_host *h, rondo_fn *main, void *arg);
 /* The power is cut, or the simulation ends: whatever the host was doing is forgotten. */
 void rondo__sim_host_off(struct sim_host *h);
 void rondo__sim_host_crash(struct sim_host *h);
+void rondo__sim_host_dies(struct sim_host *h);
 void rondo__sim_host_free(struct sim_host *h);
 
 /* Run everything until the first host has ended, or a property failed. */

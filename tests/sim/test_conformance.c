@@ -17,6 +17,7 @@
 #include "sim/conformance_files.h"
 #include "sim/conformance_receive.h"
 #include "sim/conformance_ring.h"
+#include "sim/conformance_signals.h"
 #include "sim/conformance_sockets.h"
 #include "sim/conformance_splice.h"
 #include "sim/conformance_time.h"
@@ -202,6 +203,7 @@ TABLE_TEST(test_splices_futexes_and_children, other_scripts)
 TABLE_TEST(test_sockets, socket_scripts)
 TABLE_TEST(test_receiving, receive_scripts)
 TABLE_TEST(test_plain_calls, call_scripts)
+TABLE_TEST(test_signals, signal_scripts)
 
 /* --- the whole ------------------------------------------------------------------------------- */
 
@@ -263,6 +265,7 @@ int main(void)
 		cmocka_unit_test(test_sockets),
 		cmocka_unit_test(test_receiving),
 		cmocka_unit_test(test_plain_calls),
+		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_every_op_and_call_has_two_scripts),
 	};
 	struct utsname u;
