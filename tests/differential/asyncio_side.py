@@ -21,7 +21,8 @@ from asyncio import base_events, events
 import script
 
 N_GROUPS = 4
-LIMIT = 200     # when a scenario is cancelled
+TICK = 10 ** 6  # nanoseconds; the clock counts whole ones
+LIMIT = 200     # ticks until a scenario is cancelled
 ROUNDS = 60     # cancels that its tasks may swallow
 
 CancelledError = asyncio.CancelledError
@@ -60,11 +61,14 @@ class Selector:
         return []
 
 
+base_events.MAXIMUM_SELECT_TIMEOUT = 1 << 60
+
+
 class Loop(base_events.BaseEventLoop):
     def __init__(self):
         super().__init__()
         self.now = 0
-        self._clock_resolution = 1e-3
+        self._clock_resolution = .5
         self._selector = Selector(self)
         self.set_task_factory(lambda loop, coro, **rest: Task(coro, loop=loop, **rest))
         self.set_exception_handler(lambda loop, context: None)
@@ -262,10 +266,10 @@ class Machine:
         self.futures = [self.loop.create_future() for _ in range(4)]
         self.groups = [None] * N_GROUPS
         self.scopes = [[] for _ in scenario.programs]
-        self.callbacks = {}
+        self.callbacks, self.calls = {}, {}
 
     def note(self, text):
-        self.log.append(f"{text}@{int(self.loop.time() - self.start_time)}")
+        self.log.append(f"{text}@{(self.loop.time() - self.start_time) // TICK}")
 
     def declare(self, what):
         self.log.append(f"declared:{what}")
@@ -314,7 +318,7 @@ class Machine:
 
     # tasks
     def do_sleep(self, who, op, ticks):
-        return asyncio.sleep(ticks)
+        return asyncio.sleep(ticks * TICK)
 
     def spawn(self, number, create):
         if number in self.begun:
@@ -375,7 +379,7 @@ class Machine:
             return "T2" if over else None
         modes = [asyncio.ALL_COMPLETED, asyncio.FIRST_COMPLETED, asyncio.FIRST_EXCEPTION]
         done, _ = await self.watching(
-            window, asyncio.wait(tasks, timeout=ticks or None, return_when=modes[when]))
+            window, asyncio.wait(tasks, timeout=ticks * TICK or None, return_when=modes[when]))
         return ",".join(str(n) for n, t in enumerate(self.tasks) if t in done)
 
     def shielded(self, future):
@@ -393,7 +397,7 @@ class Machine:
         tasks = self.known(numbers)
         if not tasks or any(t.done() for t in tasks):
             return "none"
-        each = asyncio.as_completed(tasks, timeout=ticks or None)
+        each = asyncio.as_completed(tasks, timeout=ticks * TICK or None)
         n_given = 0
 
         def window():
@@ -410,7 +414,7 @@ class Machine:
     # scopes
     async def do_timeout(self, who, op, ticks):
         try:
-            async with asyncio.timeout(ticks) as scope:
+            async with asyncio.timeout(ticks * TICK) as scope:
                 self.scopes[who].append(scope)
                 try:
                     await self.run(who, op.body)
@@ -422,14 +426,14 @@ class Machine:
     def do_reschedule(self, who, op, ticks):
         if not self.scopes[who]:
             return "none"
-        return self.scopes[who][-1].reschedule(self.loop.time() + ticks if ticks else None)
+        return self.scopes[who][-1].reschedule(self.loop.time() + ticks * TICK if ticks else None)
 
     def do_wait_for(self, who, op, ticks):
-        return asyncio.wait_for(self.run(who, op.body), ticks)
+        return asyncio.wait_for(self.run(who, op.body), ticks * TICK)
 
     def do_wait_task(self, who, op, ticks, number):
         task = self.tasks[number]
-        return "none" if task is None else asyncio.wait_for(task, ticks)
+        return "none" if task is None else asyncio.wait_for(task, ticks * TICK)
 
     async def do_group(self, who, op, number):
         self.groups[number] = TaskGroup()
@@ -582,11 +586,39 @@ class Machine:
     def do_future_callback(self, who, op, number, tag):
         return self.add_callback(self.futures[number], tag)
 
+    def add_call(self, tag, call_in):
+        if tag in self.calls:
+            return "none"
+        self.calls[tag] = call_in(lambda: self.note(f"call{tag}"))
+        return None
+
+    def do_call_soon(self, who, op, tag):
+        return self.add_call(tag, self.loop.call_soon)
+
+    def do_call_later(self, who, op, ticks, tag):
+        return self.add_call(tag, lambda call: self.loop.call_later(call_delay(ticks, tag), call))
+
+    # A call that cancels a task, as a timeout does.
+    def do_cancel_later(self, who, op, ticks, number, tag):
+        task = self.tasks[number]
+        if task is None:
+            return "none"
+        self.loop.call_later(call_delay(ticks, tag), task.cancel)
+        return None
+
+    def do_uncall(self, who, op, tag):
+        return self.calls[tag].cancel() if tag in self.calls else "none"
+
     def do_uncallback(self, who, op, tag):
         if tag not in self.callbacks:
             return "none"
         future, call = self.callbacks[tag]
         return int(future.remove_done_callback(call))
+
+
+def call_delay(ticks, tag):
+    """Somewhere in the tick, and never when something else is due: L2."""
+    return ticks * TICK + tag * 2654435761 % 2 ** 32 % (TICK - 1) + 1
 
 
 async def play(scenario):
@@ -595,7 +627,7 @@ async def play(scenario):
     Task.machine = machine = Machine(scenario)
     machine.spawn(0, lambda coro: Task(coro, loop=machine.loop))
     for _ in range(ROUNDS):
-        await asyncio.sleep(LIMIT)
+        await asyncio.sleep(LIMIT * TICK)
         left = [t for t in machine.tasks if t is not None and not t.done()]
         if not left:
             break

@@ -24,7 +24,7 @@ PLAIN = [(14, "sleep"), (12, "create"), (2, "eager"), (8, "await"), (12, "cancel
          (2, "item_done"), (1, "join"), (1, "shutdown"), (1, "queue_state"),
          (4, "future_await"), (2, "future_shield"), (3, "future_set"), (1, "future_fail"),
          (2, "future_cancel"), (1, "future_state"), (2, "callback"), (1, "future_callback"),
-         (1, "uncallback")]
+         (1, "uncallback"), (2, "call_soon"), (2, "call_later"), (2, "cancel_later"), (1, "uncall")]
 BLOCKS = [(5, "timeout"), (3, "wait_for"), (6, "group"), (4, "finally"), (3, "do"), (5, "lock"),
           (3, "sem"), (4, "condition")]
 
@@ -242,6 +242,18 @@ class Generator:
 
     def make_future_callback(self, _who):
         return Op("future_callback", [self.random.randrange(4), self.tag()])
+
+    def make_call_soon(self, _who):
+        return Op("call_soon", [self.tag()])
+
+    def make_call_later(self, _who):
+        return Op("call_later", [self.ticks(1), self.tag()])
+
+    def make_cancel_later(self, _who):
+        return Op("cancel_later", [self.ticks(1), self.random.randrange(self.n_tasks), self.tag()])
+
+    def make_uncall(self, _who):
+        return Op("uncall", [self.random.randint(1, 4)])
 
     def make_uncallback(self, _who):
         return Op("uncallback", [self.random.randint(1, 4)])

@@ -12,7 +12,7 @@
 enum {
 	N_FUTURES = 4, N_GROUPS = 4, N_CALLBACKS = 200, MAX_SCOPES = 8,
 	USER_ERROR = 1000,		/* -1001 is the first error that scripts raise */
-	TICK_NS = 1000,
+	TICK_NS = 1000000,
 	LIMIT = 200,			/* when a scenario is cancelled */
 	ROUNDS = 60			/* cancels that its tasks may swallow */
 };
@@ -42,9 +42,11 @@ struct machine {
 	struct called {
 		struct machine *machine;
 		struct rondo_done_callback callback;
+		struct rondo_handle handle;
+		rondo_task *task;
 		bool added;
 		int tag;
-	} callbacks[N_CALLBACKS];
+	} callbacks[N_CALLBACKS], calls[N_CALLBACKS], cancels[N_CALLBACKS];
 	char log[1 << 16];
 	size_t log_length;
 };

@@ -204,6 +204,7 @@ statement *statement_named(const char *name)
 		S(put_nowait), S(get_nowait), S(item_done), S(join), S(shutdown), S(queue_state),
 		S(future_await), S(future_shield), S(future_set), S(future_fail),
 		S(future_cancel), S(future_state), S(callback), S(future_callback), S(uncallback),
+		S(call_soon), S(call_later), S(cancel_later), S(uncall),
 	};
 #undef S
 

@@ -11,4 +11,5 @@ statement do_timeout, do_reschedule, do_wait_for, do_finally, do_do, do_raise, d
 statement do_group, do_spawn;
 statement do_future_await, do_future_shield, do_future_set, do_future_fail, do_future_cancel;
 statement do_future_state, do_callback, do_future_callback, do_uncallback;
+statement do_call_soon, do_call_later, do_cancel_later, do_uncall;
 #endif

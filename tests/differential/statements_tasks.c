@@ -483,16 +483,19 @@ static void future_called(struct rondo_future *f, void *called)
 }
 
 /* A callback that was not added yet; else the statement's value is "none". */
-static struct called *new_callback(struct program *p, int tag, char *value)
+static struct called *new_call(struct program *p, struct called *c, int tag, char *value)
 {
-	struct called *c = &p->machine->callbacks[tag];
-
 	if (c->added) {
 		value_of(value, "none");
 		return NULL;
 	}
 	*c = (struct called){ .machine = p->machine, .tag = tag, .added = true };
 	return c;
+}
+
+static struct called *new_callback(struct program *p, int tag, char *value)
+{
+	return new_call(p, &p->machine->callbacks[tag], tag, value);
 }
 
 int do_callback(struct program *p, const struct line *op, char *value)
@@ -519,5 +522,61 @@ int do_uncallback(struct program *p, const struct line *op, char *value)
 		value_of(value, "%d", rondo_task_remove_done_callback(&c->callback));
 	else
 		value_of(value, "none");
+	return 0;
+}
+
+/* Somewhere in the tick, and never when something else is due: L2. */
+static uint64_t call_time(int ticks, int tag)
+{
+	return rondo_now_ns() + (uint64_t)ticks * TICK_NS +
+	       (uint32_t)tag * 2654435761u % (TICK_NS - 1) + 1;
+}
+
+static void called(void *call)
+{
+	const struct called *c = call;
+
+	say(c->machine, "call%d", c->tag);
+}
+
+int do_call_soon(struct program *p, const struct line *op, char *value)
+{
+	struct called *c = new_call(p, &p->machine->calls[op->args[0]], op->args[0], value);
+
+	return c ? rondo_call_soon(&c->handle, called, c) : 0;
+}
+
+int do_call_later(struct program *p, const struct line *op, char *value)
+{
+	struct called *c = new_call(p, &p->machine->calls[op->args[1]], op->args[1], value);
+
+	return c ? rondo_call_at(&c->handle, call_time(op->args[0], op->args[1]), called, c) : 0;
+}
+
+static void cancels(void *call)
+{
+	const struct called *c = call;
+
+	rondo_cancel(c->task);
+}
+
+int do_cancel_later(struct program *p, const struct line *op, char *value)
+{
+	rondo_task *task = task_of_arg(p, op, 1, value);
+	struct called *c = &p->machine->cancels[op->args[2]];
+
+	if (!task)
+		return 0;
+	c->task = task;
+	return rondo_call_at(&c->handle, call_time(op->args[0], op->args[2]), cancels, c);
+}
+
+int do_uncall(struct program *p, const struct line *op, char *value)
+{
+	struct called *c = &p->machine->calls[op->args[0]];
+
+	if (!c->added)
+		value_of(value, "none");
+	rondo_handle_cancel(&c->handle);
 	return 0;
 }
