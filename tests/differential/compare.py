@@ -35,7 +35,7 @@ TIMEOUT_S = 300
 # --- both sides -----------------------------------------------------------------------------------
 
 def run_side(command, scenarios):
-    """What happened in each scenario, as one side tells it; if it crashed, that is what happened."""
+    """What happened in each scenario, as one side tells it; perhaps that it crashed."""
     outcomes = []
     while len(outcomes) < len(scenarios):
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:

@@ -24,7 +24,8 @@ PLAIN = [(14, "sleep"), (12, "create"), (2, "eager"), (8, "await"), (12, "cancel
          (2, "item_done"), (1, "join"), (1, "shutdown"), (1, "queue_state"),
          (4, "future_await"), (2, "future_shield"), (3, "future_set"), (1, "future_fail"),
          (2, "future_cancel"), (1, "future_state"), (2, "callback"), (1, "future_callback"),
-         (1, "uncallback"), (2, "call_soon"), (2, "call_later"), (2, "cancel_later"), (1, "uncall")]
+         (1, "uncallback"), (2, "call_soon"), (2, "call_later"), (2, "cancel_later"), (1, "uncall"),
+         (2, "variable_set"), (2, "variable_get")]
 BLOCKS = [(5, "timeout"), (3, "wait_for"), (6, "group"), (4, "finally"), (3, "do"), (5, "lock"),
           (3, "sem"), (4, "condition")]
 
@@ -254,6 +255,12 @@ class Generator:
 
     def make_uncall(self, _who):
         return Op("uncall", [self.random.randint(1, 4)])
+
+    def make_variable_set(self, _who):
+        return Op("variable_set", [self.random.randint(1, 9)])
+
+    def make_variable_get(self, _who):
+        return Op("variable_get")
 
     def make_uncallback(self, _who):
         return Op("uncallback", [self.random.randint(1, 4)])

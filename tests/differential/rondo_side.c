@@ -3,8 +3,8 @@
  *
  *     rondo_side FILE
  *
- * As asyncio_side.py does in asyncio. The clock is virtual: it stands still while anything is ready,
- * and then is at the next deadline (support/step.h). All scenarios run in one loop, one by one. */
+ * As asyncio_side.py does in asyncio. The clock is virtual: it stands still while anything is
+ * ready, and then is at the next deadline (support/step.h). All scenarios run in one loop. */
 #include "machine.h"
 #include "support/step.h"
 
@@ -133,8 +133,8 @@ static void cancel_all(struct machine *m)
 			rondo_lock_release(&m->locks[i]);
 }
 
-/* What does not end by itself is cancelled. Locks are released: a task whose condition's lock nobody
- * releases cannot be cancelled (S3). */
+/* What does not end by itself is cancelled. Locks are released: a task whose condition's lock
+ * nobody releases cannot be cancelled (S3). */
 static int play(struct machine *m, const struct scenario *s)
 {
 	int ret = init(m, s);

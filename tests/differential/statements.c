@@ -3,8 +3,7 @@
 #include "statements.h"
 
 /* Between acquiring and releasing, whatever the block says; the release has the last word. */
-static int held(struct program *p, const struct line *op, int release(struct program *, const struct line *,
-							     char *))
+static int held(struct program *p, const struct line *op, statement *release)
 {
 	int ret = run_block(p, op->body);
 	int released = release(p, op, NULL);
@@ -204,7 +203,8 @@ statement *statement_named(const char *name)
 		S(put_nowait), S(get_nowait), S(item_done), S(join), S(shutdown), S(queue_state),
 		S(future_await), S(future_shield), S(future_set), S(future_fail),
 		S(future_cancel), S(future_state), S(callback), S(future_callback), S(uncallback),
-		S(call_soon), S(call_later), S(cancel_later), S(uncall),
+		S(variable_set), S(variable_get), S(call_soon), S(call_later),
+		S(cancel_later), S(uncall),
 	};
 #undef S
 

@@ -1,24 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* statements_tasks.c - the statements about tasks, scopes and futures. statements.c has the rest.
- *
- * T2: in asyncio who gathers, waits for, shields or goes through tasks is told by a callback, a
- * turn after the task's end; in rondo at once. So that the rest keeps its order here, such an await
- * is followed by a yield, whose cancel counts for it: one_turn_later(). */
+/* statements_tasks.c - the statements about tasks, scopes and groups. */
 #include "statements.h"
 
-#include "loop/loop.h"
-
 /* --- creating and looking -------------------------------------------------------------------- */
-
-static const char *state_of(int result, enum rondo_task_state state, char buf[16])
-{
-	if (state == RONDO_PENDING)
-		return "-";
-	if (result < 0)
-		return code_of(result, buf);
-	snprintf(buf, 16, "%d", result);
-	return buf;
-}
 
 static int create(struct program *p, const struct line *op, char *value, bool eager)
 {
@@ -46,16 +30,6 @@ int do_eager(struct program *p, const struct line *op, char *value)
 	return create(p, op, value, true);
 }
 
-/* The task of an argument; without one the statement's value is "none". */
-static rondo_task *task_of_arg(struct program *p, const struct line *op, int i, char *value)
-{
-	rondo_task *task = p->machine->programs[op->args[i]].task;
-
-	if (!task)
-		value_of(value, "none");
-	return task;
-}
-
 int do_cancel(struct program *p, const struct line *op, char *value)
 {
 	rondo_task *task = task_of_arg(p, op, 0, value);
@@ -80,7 +54,8 @@ int do_state(struct program *p, const struct line *op, char *value)
 	char buf[16];
 
 	if (task)
-		value_of(value, "%s", state_of(rondo_task_result(task), rondo_task_state(task), buf));
+		value_of(value, "%s",
+			 state_of(rondo_task_result(task), rondo_task_state(task), buf));
 	return 0;
 }
 
@@ -98,46 +73,11 @@ int do_sleep(struct program *p, const struct line *op, char *value)
 	return op->args[0] ? rondo_sleep_ns((uint64_t)op->args[0] * TICK_NS) : rondo_yield();
 }
 
-/* Its result is the statement's value. */
-static int tell(int ret, char *value)
-{
-	if (ret < 0)
-		return ret;
-	value_of(value, "%d", ret);
-	return 0;
-}
-
 int do_await(struct program *p, const struct line *op, char *value)
 {
 	rondo_task *task = task_of_arg(p, op, 0, value);
 
 	return task ? tell(rondo_await(rondo_task_ref(task)), value) : 0;
-}
-
-static int one_turn_later(int ret)
-{
-	return rondo_yield() < 0 ? -ECANCELED : ret;
-}
-
-/* A shield may end because of what lies below it, or because of a cancel of ours. */
-struct before_shield {
-	bool waits, must_cancel;
-	unsigned n_cancels;
-};
-
-static struct before_shield before_shield(enum rondo_task_state state)
-{
-	const struct rondo_task *self = rondo__self();
-
-	return (struct before_shield){ state == RONDO_PENDING, self->must_cancel, self->n_cancels };
-}
-
-static int after_shield(const struct before_shield *b, int ret, enum rondo_task_state state)
-{
-	bool ours = ret == -ECANCELED && (state != RONDO_CANCELLED || b->must_cancel ||
-					  rondo__self()->n_cancels > b->n_cancels);
-
-	return b->waits && !ours ? one_turn_later(ret) : ret;
 }
 
 int do_shield(struct program *p, const struct line *op, char *value)
@@ -418,165 +358,5 @@ int do_spawn(struct program *p, const struct line *op, char *value)
 	child->begun = true;
 	rondo_task_group_each(group, keep_newest, &task);
 	child->task = rondo_task_ref(task);
-	return 0;
-}
-
-/* --- futures and callbacks ------------------------------------------------------------------- */
-
-int do_future_await(struct program *p, const struct line *op, char *value)
-{
-	return tell(rondo_future_await(&p->machine->futures[op->args[0]]), value);
-}
-
-int do_future_shield(struct program *p, const struct line *op, char *value)
-{
-	struct rondo_future *f = &p->machine->futures[op->args[0]];
-	struct before_shield before = before_shield(rondo_future_state(f));
-	int ret = rondo_future_shield(f);
-
-	return tell(after_shield(&before, ret, rondo_future_state(f)), value);
-}
-
-int do_future_set(struct program *p, const struct line *op, char *value)
-{
-	(void)value;
-	return rondo_future_set_result(&p->machine->futures[op->args[0]], op->args[1]);
-}
-
-int do_future_fail(struct program *p, const struct line *op, char *value)
-{
-	(void)value;
-	return rondo_future_set_error(&p->machine->futures[op->args[0]], -USER_ERROR - op->args[1]);
-}
-
-int do_future_cancel(struct program *p, const struct line *op, char *value)
-{
-	value_of(value, "%d", rondo_future_cancel(&p->machine->futures[op->args[0]]));
-	return 0;
-}
-
-int do_future_state(struct program *p, const struct line *op, char *value)
-{
-	const struct rondo_future *f = &p->machine->futures[op->args[0]];
-	char buf[16];
-
-	value_of(value, "%s", state_of(rondo_future_result(f), rondo_future_state(f), buf));
-	return 0;
-}
-
-static void task_called(rondo_task *task, void *called)
-{
-	struct called *c = called;
-	char buf[16];
-
-	say(c->machine, "call%d=%s", c->tag,
-	     state_of(rondo_task_result(task), rondo_task_state(task), buf));
-}
-
-static void future_called(struct rondo_future *f, void *called)
-{
-	struct called *c = called;
-	char buf[16];
-
-	say(c->machine, "call%d=%s", c->tag,
-	     state_of(rondo_future_result(f), rondo_future_state(f), buf));
-}
-
-/* A callback that was not added yet; else the statement's value is "none". */
-static struct called *new_call(struct program *p, struct called *c, int tag, char *value)
-{
-	if (c->added) {
-		value_of(value, "none");
-		return NULL;
-	}
-	*c = (struct called){ .machine = p->machine, .tag = tag, .added = true };
-	return c;
-}
-
-static struct called *new_callback(struct program *p, int tag, char *value)
-{
-	return new_call(p, &p->machine->callbacks[tag], tag, value);
-}
-
-int do_callback(struct program *p, const struct line *op, char *value)
-{
-	rondo_task *task = task_of_arg(p, op, 0, value);
-	struct called *c = task ? new_callback(p, op->args[1], value) : NULL;
-
-	return c ? rondo_task_add_done_callback(task, &c->callback, task_called, c) : 0;
-}
-
-int do_future_callback(struct program *p, const struct line *op, char *value)
-{
-	struct rondo_future *f = &p->machine->futures[op->args[0]];
-	struct called *c = new_callback(p, op->args[1], value);
-
-	return c ? rondo_future_add_done_callback(f, &c->callback, future_called, c) : 0;
-}
-
-int do_uncallback(struct program *p, const struct line *op, char *value)
-{
-	struct called *c = &p->machine->callbacks[op->args[0]];
-
-	if (c->added)
-		value_of(value, "%d", rondo_task_remove_done_callback(&c->callback));
-	else
-		value_of(value, "none");
-	return 0;
-}
-
-/* Somewhere in the tick, and never when something else is due: L2. */
-static uint64_t call_time(int ticks, int tag)
-{
-	return rondo_now_ns() + (uint64_t)ticks * TICK_NS +
-	       (uint32_t)tag * 2654435761u % (TICK_NS - 1) + 1;
-}
-
-static void called(void *call)
-{
-	const struct called *c = call;
-
-	say(c->machine, "call%d", c->tag);
-}
-
-int do_call_soon(struct program *p, const struct line *op, char *value)
-{
-	struct called *c = new_call(p, &p->machine->calls[op->args[0]], op->args[0], value);
-
-	return c ? rondo_call_soon(&c->handle, called, c) : 0;
-}
-
-int do_call_later(struct program *p, const struct line *op, char *value)
-{
-	struct called *c = new_call(p, &p->machine->calls[op->args[1]], op->args[1], value);
-
-	return c ? rondo_call_at(&c->handle, call_time(op->args[0], op->args[1]), called, c) : 0;
-}
-
-static void cancels(void *call)
-{
-	const struct called *c = call;
-
-	rondo_cancel(c->task);
-}
-
-int do_cancel_later(struct program *p, const struct line *op, char *value)
-{
-	rondo_task *task = task_of_arg(p, op, 1, value);
-	struct called *c = &p->machine->cancels[op->args[2]];
-
-	if (!task)
-		return 0;
-	c->task = task;
-	return rondo_call_at(&c->handle, call_time(op->args[0], op->args[2]), cancels, c);
-}
-
-int do_uncall(struct program *p, const struct line *op, char *value)
-{
-	struct called *c = &p->machine->calls[op->args[0]];
-
-	if (!c->added)
-		value_of(value, "none");
-	rondo_handle_cancel(&c->handle);
 	return 0;
 }
