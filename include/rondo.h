@@ -7,6 +7,7 @@
 #include "rondo/call.h"
 #include "rondo/channel.h"
 #include "rondo/context.h"
+#include "rondo/debug.h"
 #include "rondo/dns.h"
 #include "rondo/file.h"
 #include "rondo/future.h"

@@ -22,7 +22,7 @@ int rondo_openat(int dirfd, const char *path, int flags, mode_t mode)
 	struct io_uring_sqe *sqe = rondo__op_begin(&op);
 
 	io_uring_prep_openat(sqe, dirfd, path, flags | O_CLOEXEC, mode);
-	return io_await(&op);
+	return io_opened(io_await(&op), "file");
 }
 
 int rondo_open(const char *path, int flags, mode_t mode)
@@ -38,7 +38,7 @@ int rondo_openat2(int dirfd, const char *path, const struct open_how *how)
 
 	ours.flags |= O_CLOEXEC;
 	io_uring_prep_openat2(sqe, dirfd, path, &ours);
-	return io_await(&op);
+	return io_opened(io_await(&op), "file");
 }
 
 /* The ops first: those in flight hold the file open however often its number is closed (KN-11). */
@@ -52,7 +52,7 @@ int rondo_close(int fd)
 		return ret;
 	sqe = rondo__op_begin(&op);
 	io_uring_prep_close(sqe, fd);
-	ret = rondo__op_await_masked(&op);
+	ret = io_closed(rondo__op_await_masked(&op), fd);
 	return ret == -EINTR ? -EIO : ret;	/* closed, but perhaps not written out */
 }
 

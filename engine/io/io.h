@@ -23,6 +23,31 @@ static inline int io_checkpoint(void)
 	return unlikely(rondo__self()->must_cancel) ? rondo_yield() : 0;
 }
 
+/* What a verb opened or closed: debug mode tells of what is left open. Returns ret. */
+static inline int io_opened(int ret, const char *what)
+{
+	struct step_watch *w = rondo__loop ? rondo__loop->steps : NULL;
+
+	if (unlikely(w) && ret >= 0)
+		w->opened(w, ret, what);
+	return ret;
+}
+
+static inline void io_opened_pair(const int fds[2], const char *what)
+{
+	(void)io_opened(fds[0], what);
+	(void)io_opened(fds[1], what);
+}
+
+static inline int io_closed(int ret, int fd)
+{
+	struct step_watch *w = rondo__loop ? rondo__loop->steps : NULL;
+
+	if (unlikely(w) && ret >= 0)
+		w->closed(w, fd);
+	return ret;
+}
+
 /* Await an op, and begin it again if it was interrupted for nothing: where it waits in a kernel
  * thread, SIGSTOP and SIGCONT (^Z and fg) do that (KN-10). */
 static inline int io_await(struct op *op)

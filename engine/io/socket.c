@@ -27,7 +27,8 @@ static const struct kernel *seam(void)
 
 int rondo_socket(int domain, int type, int protocol)
 {
-	return (int)kernel_call3(seam(), SYS_socket, domain, type | SOCK_CLOEXEC, protocol);
+	return io_opened((int)kernel_call3(seam(), SYS_socket, domain, type | SOCK_CLOEXEC, protocol),
+			 "socket");
 }
 
 int rondo_socketpair(int domain, int type, int protocol, int fds[2])
@@ -38,6 +39,8 @@ int rondo_socketpair(int domain, int type, int protocol, int fds[2])
 	ret = (int)kernel_call4(seam(), SYS_socketpair, domain, type, protocol, pair);
 	if (ret == 0)
 		memcpy(fds, pair, sizeof(pair));
+	if (ret == 0)
+		io_opened_pair(fds, "socket pair");
 	return ret;
 }
 
@@ -97,7 +100,7 @@ int rondo_accept(int fd, struct sockaddr *addr, socklen_t *addrlen)
 	} while (ret < 0 && (ret = io_mend(ret, fd, POLLIN)) == 0);
 	if (ret >= 0 && room)
 		san_kernel_wrote(addr, *addrlen < room ? *addrlen : room);
-	return ret;
+	return io_opened(ret, "accepted connection");
 }
 
 /* Before 6.0 or so a connect on an O_NONBLOCK socket completes at once with -EINPROGRESS

@@ -18,7 +18,11 @@ static int pipe_at_once(int fds[2], int flags)
 	const struct kernel *k = rondo__self()->loop->ring.kernel;
 	int ret = io_checkpoint();
 
-	return ret < 0 ? ret : (int)kernel_call2(k, SYS_pipe2, fds, flags);
+	if (ret == 0)
+		ret = (int)kernel_call2(k, SYS_pipe2, fds, flags);
+	if (ret == 0)
+		io_opened_pair(fds, "pipe");
+	return ret;
 }
 
 int rondo_pipe(int fds[2], int flags)
@@ -34,8 +38,10 @@ int rondo_pipe(int fds[2], int flags)
 	rondo__prep(sqe, RONDO_OP_PIPE, 0, fds, 0, 0);
 	sqe->rw_flags = flags;
 	ret = io_await(&op);
-	if (ret == 0)
+	if (ret == 0) {
 		san_kernel_wrote(fds, 2 * sizeof(fds[0]));
+		io_opened_pair(fds, "pipe");
+	}
 	return ret;
 }
 

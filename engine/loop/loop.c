@@ -150,6 +150,29 @@ static void run_batch(struct loop *l)
 	}
 }
 
+/* Debug mode: the batch seems to end after each step, and attention brings it back here. So steps can
+ * be watched, and a switch between tasks has nothing to ask in any other mode. */
+static void run_batch_in_steps(struct loop *l)
+{
+	struct ready_queue *q = &l->ready;
+	uint32_t end = q->tail;
+
+	l->n_turns++;
+	while (q->head != end) {
+		uintptr_t slot = q->slots[q->head++ & q->mask];
+		struct ready_call *c = slot & 1 ? (struct ready_call *)(slot & ~(uintptr_t)1) : NULL;
+
+		q->batch_end = q->head;
+		l->running = c ? NULL : (struct rondo_task *)slot;
+		l->steps->begin(l->steps, l->running);
+		if (c)
+			c->run(c);
+		else
+			rondo__switch(&l->ctx, &l->running->ctx);
+		l->steps->end(l->steps);
+	}
+}
+
 static void enter(struct loop *l, unsigned n_wait)
 {
 	uint64_t deadline_ns = n_wait ? rondo__timer_wait_until(l) : UINT64_MAX;
@@ -163,9 +186,12 @@ static void enter(struct loop *l, unsigned n_wait)
 
 bool rondo__loop_turn(struct loop *l)
 {
-	l->attention = false;
-	run_batch(l);
-	if (unlikely(l->attention))
+	l->attention = l->steps ? ATTENTION_STEPS : 0;
+	if (unlikely(l->steps))
+		run_batch_in_steps(l);
+	else
+		run_batch(l);
+	if (unlikely(l->attention & ATTENTION_LOOK))
 		return true;		/* the caller must look before anybody sleeps */
 	if (unlikely(l->cancelled.unheard))
 		rondo__op_cancels_unheard(l);

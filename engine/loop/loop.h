@@ -66,6 +66,9 @@ struct wait_class {
 	 * rondo__cancel_forward(). Then cancel is called only if they wait for each other in a
 	 * circle. */
 	void (*forward)(struct wait *w, struct cancel_request *r);
+	/* For the graph of awaits, optional: call seen(t, arg) with each task that is waited for. */
+	void (*awaits)(const struct wait *w, void (*seen)(struct rondo_task *t, void *arg),
+		       void *arg);
 	/* For reports, optional: what exactly is waited for. Writes a string into buf. */
 	void (*describe)(const struct wait *w, char *buf, size_t size);
 };
@@ -158,6 +161,21 @@ struct loop_part {
 	void (*close)(struct loop *l, struct loop_part *p, bool abandoned);
 };
 
+/* Told of every step, a task's or a call's; in debug mode only (task/debug.h). */
+struct step_watch {
+	void (*begin)(struct step_watch *w, struct rondo_task *t);	/* NULL: a call */
+	void (*end)(struct step_watch *w);
+	/* Of descriptors, by a verb. */
+	void (*opened)(struct step_watch *w, int fd, const char *what);
+	void (*closed)(struct step_watch *w, int fd);
+};
+
+/* Bits of loop->attention: with any of them set, a batch that has ended goes back to the loop. */
+enum {
+	ATTENTION_LOOK = 1,		/* whoever turns the loop wants to look after this batch */
+	ATTENTION_STEPS = 2,		/* debug mode: each step is a batch of its own */
+};
+
 struct loop {
 	struct ready_queue ready;
 	struct rondo_task *running;	/* NULL: the loop itself, or a call */
@@ -185,12 +203,13 @@ struct loop {
 	struct list parts;		/* what higher layers keep here, newest last */
 	struct rondo_loop *remote;	/* how other threads reach us */
 	uint32_t n_outside;		/* waits that another thread will finish */
-	bool attention;			/* whoever turns the loop wants to look after this batch */
+	uint8_t attention;
 	bool exposed;			/* somebody outside may still wake us */
 	bool watches_sigint;
 	bool interrupted;		/* ^C cancelled the first task */
 	bool interrupted_late;		/* ... or came when that was ending */
 	uint64_t n_turns, n_stale;
+	struct step_watch *steps;	/* NULL: not in debug mode */
 	struct rondo_options options;
 };
 

@@ -77,7 +77,7 @@ static void cancel_did_nothing(struct loop *l)
 	if (list_empty(&l->cancelled.ops))
 		return;
 	l->cancelled.unheard = true;
-	l->attention = true;
+	l->attention |= ATTENTION_LOOK;
 }
 
 void rondo__op_cancels_unheard(struct loop *l)

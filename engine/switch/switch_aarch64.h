@@ -6,6 +6,7 @@
 #define RONDO_SWITCH_AARCH64_H
 
 #include <stdint.h>
+#include <ucontext.h>
 
 struct machine_context {
 	void *sp, *fp, *ip;
@@ -13,6 +14,8 @@ struct machine_context {
 
 /* In switch_aarch64.S: pops entry and arg, calls entry(arg). */
 void rondo__switch_entry(void);
+/* Also there: pops fn, and what it returns to; enters it. */
+void rondo__switch_visit(void);
 
 /* Besides entry and arg: a frame record, so that unwinding ends cleanly at the very jump, where the
  * frame is the new context's and the place still the old one's (see switch_x86_64.h). */
@@ -27,6 +30,30 @@ static inline void machine_context_init(struct machine_context *c, void *top,
 	sp[3] = (uintptr_t)rondo__switch_entry + 4;
 	*c = (struct machine_context){ .sp = sp, .fp = &sp[2],
 				       .ip = (void *)(uintptr_t)rondo__switch_entry };
+}
+
+/* Prepare a visit of suspended code: fn() will seem to have been called by it. Below its stack
+ * pointer are bytes that nobody uses, but a signal. */
+static inline struct machine_context machine_context_visit(const struct machine_context *c,
+							   void (*fn)(void))
+{
+	uintptr_t *sp = (uintptr_t *)(((uintptr_t)c->sp - 128) & ~(uintptr_t)15) - 2;
+
+	sp[0] = (uintptr_t)fn;
+	sp[1] = (uintptr_t)c->ip;
+	return (struct machine_context){ .sp = sp, .fp = c->fp,
+					 .ip = (void *)(uintptr_t)rondo__switch_visit };
+}
+
+static inline void *machine_context_frame(const struct machine_context *c)
+{
+	return c->fp;
+}
+
+/* Where a signal has interrupted its thread. */
+static inline void *machine_interrupted(const ucontext_t *u)
+{
+	return (void *)(uintptr_t)u->uc_mcontext.pc;
 }
 
 static inline __attribute__((always_inline)) void machine_switch(struct machine_context *from,

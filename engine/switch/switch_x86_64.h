@@ -14,6 +14,7 @@
 #define RONDO_SWITCH_X86_64_H
 
 #include <stdint.h>
+#include <ucontext.h>
 
 struct machine_context {
 	void *sp, *bp, *ip;
@@ -21,6 +22,8 @@ struct machine_context {
 
 /* In switch_x86_64.S: pops entry and arg, calls entry(arg). */
 void rondo__switch_entry(void);
+/* Also there: pops fn, and what it returns to; enters it. */
+void rondo__switch_visit(void);
 
 /* Besides entry and arg: a frame for rbp, so that at the very jump, where rbp is the new
  * context's and the place still the old one's, unwinding finds rondo__switch_entry (past its
@@ -37,6 +40,30 @@ static inline void machine_context_init(struct machine_context *c, void *top,
 	sp[3] = (uintptr_t)rondo__switch_entry + 4;
 	*c = (struct machine_context){ .sp = sp, .bp = &sp[2],
 				       .ip = (void *)(uintptr_t)rondo__switch_entry };
+}
+
+/* Prepare a visit of suspended code: fn() will seem to have been called by it. Below its stack
+ * pointer are 128 bytes that it may use (the red zone). */
+static inline struct machine_context machine_context_visit(const struct machine_context *c,
+							   void (*fn)(void))
+{
+	uintptr_t *sp = (uintptr_t *)(((uintptr_t)c->sp - 128) & ~(uintptr_t)15) - 2;
+
+	sp[0] = (uintptr_t)fn;
+	sp[1] = (uintptr_t)c->ip;
+	return (struct machine_context){ .sp = sp, .bp = c->bp,
+					 .ip = (void *)(uintptr_t)rondo__switch_visit };
+}
+
+static inline void *machine_context_frame(const struct machine_context *c)
+{
+	return c->bp;
+}
+
+/* Where a signal has interrupted its thread. */
+static inline void *machine_interrupted(const ucontext_t *u)
+{
+	return (void *)(uintptr_t)u->uc_mcontext.gregs[REG_RIP];
 }
 
 static inline __attribute__((always_inline)) void machine_switch(struct machine_context *from,

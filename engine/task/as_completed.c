@@ -35,8 +35,18 @@ static void each_describe(const struct wait *w, char *buf, size_t size)
 	snprintf(buf, size, "the next of %zu tasks", e->n_pending);
 }
 
+static void each_awaits(const struct wait *w, void (*seen)(struct rondo_task *t, void *arg), void *arg)
+{
+	const struct each *e = container_of(w, struct each, wait);
+
+	for (size_t i = 0; i < e->n_entries; i++)
+		if (e->entries[i].pending)
+			seen(e->entries[i].task, arg);
+}
+
 static const struct wait_class each_class = {
 	.name = "as_completed", .cancel = wait_cancel_now, .describe = each_describe,
+	.awaits = each_awaits,
 };
 
 static void each_wake(struct each *e)

@@ -35,8 +35,14 @@ static void join_describe(const struct wait *w, char *buf, size_t size)
 	snprintf(buf, size, "task '%s'", rondo_task_name(container_of(w, struct join, wait)->target));
 }
 
+static void join_awaits(const struct wait *w, void (*seen)(struct rondo_task *t, void *arg), void *arg)
+{
+	seen(container_of(w, struct join, wait)->target, arg);
+}
+
 static const struct wait_class join_class = {
 	.name = "task", .cancel = join_cancel, .forward = join_forward, .describe = join_describe,
+	.awaits = join_awaits,
 };
 
 static void join_done(struct watcher *w, struct rondo_task *t)
@@ -55,6 +61,8 @@ static int join(struct rondo_task *self, struct rondo_task *target)
 
 	int ret;
 
+	if (unlikely(target->loop != self->loop))
+		BUG("a task of another loop was awaited");
 	list_push(&target->watchers, &j.watcher.link);
 	if (self->must_cancel) {			/* T11 */
 		self->must_cancel = false;
@@ -109,6 +117,7 @@ int rondo_await(rondo_task *task)
 /* W5: the cancel is the waiter's alone. */
 static const struct wait_class shield_class = {
 	.name = "shielded task", .cancel = join_cancel, .describe = join_describe,
+	.awaits = join_awaits,
 };
 
 static int shield(struct rondo_task *self, struct rondo_task *target)
@@ -184,9 +193,19 @@ static void gather_describe(const struct wait *w, char *buf, size_t size)
 	snprintf(buf, size, "%zu of %zu gathered tasks", g->n_pending, g->n_members);
 }
 
+static void gather_awaits(const struct wait *w, void (*seen)(struct rondo_task *t, void *arg),
+			  void *arg)
+{
+	const struct gather *g = container_of(w, struct gather, wait);
+
+	for (size_t i = 0; i < g->n_members; i++)
+		if (!task_is_done(g->members[i].task))
+			seen(g->members[i].task, arg);
+}
+
 static const struct wait_class gather_class = {
 	.name = "gather", .cancel = wait_cancel_now, .forward = gather_forward,
-	.describe = gather_describe,
+	.describe = gather_describe, .awaits = gather_awaits,
 };
 
 static void cancel_members(struct gather *g)

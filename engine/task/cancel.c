@@ -5,6 +5,7 @@
  * comes to those that wait for something else. Awaits may be a hundred thousand deep, share
  * members and go in circles; so the way is a list through the tasks instead of a recursion, and
  * nobody is visited twice. */
+#include "task/run.h"
 #include "task/task.h"
 
 struct cancel_request {
@@ -94,6 +95,8 @@ bool rondo__cancel_from(struct rondo_task *task, const struct mask *scope, const
 {
 	if (!task || task_is_done(task))
 		return false;
+	if (unlikely(task->loop != rondo__loop))	/* not running is no harm */
+		rondo__run_check_thread(task->loop);
 	task->n_cancels++;
 	task_set_message(task, message);
 	if (unlikely(hold_back(task, scope)))

@@ -61,6 +61,8 @@ void rondo__context_inherit(struct rondo_task *t, rondo_context *shared)
 {
 	struct vars *now = shared ? NULL : rondo__context_now(t->loop);
 
+	if (unlikely(t->loop->steps))	/* so all tasks of debug mode are extended, from the first on */
+		rondo__debug_created(t);
 	if (shared)
 		task_of(t)->context = context_get(shared);
 	else if (now)
@@ -69,6 +71,8 @@ void rondo__context_inherit(struct rondo_task *t, rondo_context *shared)
 
 void rondo__context_leave(struct task *own)
 {
+	if (unlikely(own->created))
+		rondo__debug_freed(own);
 	vars_put(own->vars);
 	own->vars = NULL;
 	rondo_context_free(own->context);

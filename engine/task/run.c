@@ -33,6 +33,12 @@ void rondo__run_release_slots(struct loop *l, unsigned n)
 	container_of(l, struct run, loop)->n_calls -= n;
 }
 
+void rondo__run_check_thread(const struct loop *l)
+{
+	if (container_of(l, const struct run, loop)->thread != (pid_t)syscall(SYS_gettid))
+		BUG("a task was used by another thread than its loop's");
+}
+
 /* A child of fork() has the parent's ring mapped, and must not use it (KN-17): forget the loop, and
  * leave ^C to whatever the child does. */
 static void forget_loop(void)
@@ -163,7 +169,7 @@ static int take_result(struct loop *l, struct rondo_task *main_task, int deadloc
 static void end_turn(struct ready_call *c)
 {
 	(void)c;
-	rondo__loop->attention = true;
+	rondo__loop->attention |= ATTENTION_LOOK;
 }
 
 /* The callbacks of what ended last are still in the queue. They may create tasks. */
@@ -344,6 +350,12 @@ int rondo__run_open(const struct kernel *kernel, const struct rondo_options *opt
 	}
 	list_init(&r->handles);
 	list_init(&r->watches_left);
+	ret = rondo__debug_open(&r->loop);
+	if (ret < 0) {
+		rondo__loop_close(&r->loop);
+		free(r);
+		return ret;
+	}
 	r->process = getpid();
 	r->thread = (pid_t)syscall(SYS_gettid);
 	*run = r;
@@ -361,10 +373,12 @@ void rondo__run_close(struct run *run)
 	close_resources(run);
 	release_main(run);		/* so late: a call from outside may still name it */
 	report_forgotten(l);
+	rondo__debug_report_leaks(l);
 	rondo__handles_drop(run);
 	rondo__watches_remove(run);
 	vars_put(run->vars);
 	rondo__sigpipe_unblock(&sigpipe);
+	rondo__debug_close(l);
 	rondo__loop_close(l);
 	rondo__watches_free(run);
 	free(run);
@@ -402,4 +416,6 @@ void rondo_report_print(const struct rondo_report *report, void *arg)
 	fprintf(stderr, "rondo: %s%s%s%s%s\n", report->task ? report->task : "",
 		report->task ? ": " : "", report->message, report->error ? ": " : "",
 		report->error ? rondo_strerror(report->error) : "");
+	if (report->details)
+		fprintf(stderr, "%s\n", report->details);
 }

@@ -45,6 +45,9 @@ static inline uint64_t run_slots(const struct loop *l)
 int rondo__run_keep_slots(struct loop *l, unsigned n);
 void rondo__run_release_slots(struct loop *l, unsigned n);
 
+/* R8: what is not made for threads is used by another one. */
+void rondo__run_check_thread(const struct loop *l);
+
 /* Make a loop; it becomes this thread's running one. options may be NULL. */
 int rondo__run_open(const struct kernel *kernel, const struct rondo_options *options,
 		    struct run **run);
@@ -60,6 +63,12 @@ void rondo__handles_drop(struct run *run);
 /* Nothing is watched any more; and what the kernel has given back by then. */
 void rondo__watches_remove(struct run *run);
 void rondo__watches_free(struct run *run);
+
+/* Debug mode, if the options ask for it: from the opening of the loop... Returns 0 or -ENOMEM. */
+int rondo__debug_open(struct loop *l);
+/* ...to its close, which tells of what was left. */
+void rondo__debug_report_leaks(struct loop *l);
+void rondo__debug_close(struct loop *l);
 
 /* rondo_run_with() over any kernel: the simulated one enters here. */
 int rondo__run_on(const struct kernel *kernel, const struct rondo_options *options, rondo_fn *main,

@@ -76,7 +76,7 @@ int rondo_loop_stop(rondo_loop *loop)
 	if (ret < 0 && (ret != -EBUSY || rondo__loop != &run->loop))
 		return ret;
 	run->stopping = true;
-	run->loop.attention = true;
+	run->loop.attention |= ATTENTION_LOOK;
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "loop/loop.h"
 
+struct created;
 struct group;
 struct rondo_future;
 struct starting;
@@ -37,6 +38,8 @@ struct task {
 	struct group *group;		/* it is a child of, until it is done */
 	struct vars *vars;		/* its context variables (context.h), unless... */
 	rondo_context *context;		/* ...it shares these; or NULL */
+	struct created *created;	/* where, in debug mode; or NULL */
+	uint32_t n_deaf;		/* steps since it was told to stop, in debug mode */
 
 	struct list sibling;		/* in the group, as all below */
 	struct starting *starting;	/* who waits for its rondo_started(), or NULL */
@@ -54,6 +57,8 @@ static inline struct task *task_of(struct rondo_task *t)
 		own->group = NULL;
 		own->vars = NULL;
 		own->context = NULL;
+		own->created = NULL;
+		own->n_deaf = 0;
 		t->extended = true;
 	}
 	return own;
@@ -123,6 +128,11 @@ void rondo__cancel_all(struct loop *l);
 struct list *rondo__future_watchers(struct rondo_future *future, struct loop **l);
 /* Tell on_error if the task failed and nobody knows. */
 void rondo__task_report_unseen(struct rondo_task *t);
+/* Debug mode: the task is new; it is freed. */
+void rondo__debug_created(struct rondo_task *t);
+void rondo__debug_freed(struct task *own);
+/* Where the task was created, as lines for a report; empty if that is not known. */
+void rondo__debug_describe(const struct rondo_task *t, char *buf, size_t size);
 /* Tell on_error, if anybody listens. */
 void rondo__task_report(const struct loop *l, struct rondo_task *t, const char *message, int error);
 #endif

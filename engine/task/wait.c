@@ -73,8 +73,18 @@ static void some_describe(const struct wait *w, char *buf, size_t size)
 		 s->when == RONDO_FIRST_EXCEPTION ? "the first failure" : "all", s->n_members);
 }
 
+static void some_awaits(const struct wait *w, void (*seen)(struct rondo_task *t, void *arg), void *arg)
+{
+	const struct some *s = container_of(w, struct some, wait);
+
+	for (size_t i = 0; i < s->n_members; i++)
+		if (!s->members[i].done)
+			seen(s->members[i].task, arg);
+}
+
 static const struct wait_class some_class = {
 	.name = "wait", .cancel = wait_cancel_now, .describe = some_describe,
+	.awaits = some_awaits,
 };
 
 static void watch(struct some *s, rondo_task *const tasks[])

@@ -44,6 +44,7 @@ struct rondo_report {
 	const char *message;		/* one line, without newline */
 	const char *task;		/* the name of the task concerned, or NULL */
 	int error;			/* a negative error, or 0 */
+	const char *details;		/* more lines, such as a backtrace, or NULL */
 };
 
 /* Zero means default throughout, so `(struct rondo_options){ .on_error = rondo_report_print }`
@@ -60,6 +61,14 @@ struct rondo_options {
 	 * Runs on the loop's or a task's stack and must not await. NULL: nobody is told. */
 	void (*on_error)(const struct rondo_report *report, void *arg);
 	void *on_error_arg;
+	/* Debug mode: see debug.h. */
+	bool debug;
+	double slow_seconds;		/* a step that takes longer is reported; 0.1 */
+	int debug_signal;		/* to look at a stuck step with; 0: SIGURG; -1: none */
+	/* Told at once, by another thread, that a step of the loop is slow, while it goes on. NULL:
+	 * on_error is told when it has ended. */
+	void (*on_stuck)(const struct rondo_report *report, void *arg);
+	void *on_stuck_arg;
 };
 
 /* Run main(arg) as the first task of a new loop until it returns: asyncio.run(). Then cancels
