@@ -139,15 +139,20 @@ static int flag_of(const rondo_stream *s, int level, int name)
 	return ret < 0 ? ret : value;
 }
 
-/* X1, q11: without Nagle's delay. */
+/* X1, q11: without Nagle's delay. X14: whom it is connected to. */
 static int no_delay(void *arg)
 {
+	union net_address a;
+	socklen_t size = sizeof(a);
 	rondo_stream *s;
 
 	(void)arg;
 	CHECK_EQUAL(prepare(NULL), 0);
 	CHECK_EQUAL(rondo_open_connection(loopback, ntohs(world.address.v4.sin_port), NULL, &s), 0);
 	CHECK_EQUAL(flag_of(s, IPPROTO_TCP, TCP_NODELAY), 1);
+	CHECK_EQUAL(rondo_stream_peername(s, &a.any, &size), 0);
+	CHECK_EQUAL(size, sizeof(a.v4));
+	CHECK_EQUAL(a.v4.sin_port, world.address.v4.sin_port);
 	CHECK_EQUAL(rondo_stream_close(s), 0);
 	clean(NULL);
 	return 0;
