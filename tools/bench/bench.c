@@ -20,6 +20,7 @@ static const struct {
 	{ "timers", "the three ways to sleep (rondo_options.timers)", bench_timers },
 	{ "sync", "locks and queues", bench_sync },
 	{ "echo", "TCP echo against hand-written io_uring loops", bench_echo },
+	{ "stream", "lines through streams, against asyncio", bench_stream },
 	{ "read", "file reads against pread and a raw ring", bench_read },
 };
 

@@ -12,6 +12,7 @@ int bench_sleep(struct bench_report *report);
 int bench_timers(struct bench_report *report);
 int bench_sync(struct bench_report *report);
 int bench_echo(struct bench_report *report);
+int bench_stream(struct bench_report *report);
 int bench_read(struct bench_report *report);
 
 /* Measure in a forked child. Fits bench_case.run through an argument of one's own. */

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/* stream.c - lines of 64 bytes through streams, against asyncio's where python3 is installed: CPU of
+ * the server for each line, kernel included. Many lines in one go, and one at a time sent back. */
+#include <errno.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <rondo.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "workloads.h"
+
+enum { LINE_BYTES = 64, BLOCK_LINES = 1024, N_ROUNDS = 5, WARMUP_LINES = 2000 };
+
+enum { N_READ = 400000, N_ECHOED = 20000 };
+
+/* --- the servers ----------------------------------------------------------------------------- */
+
+struct server {
+	int listen_fd;
+	bool echoes;
+};
+
+static int count_lines(rondo_stream *s)
+{
+	const char *line;
+	unsigned n = 0;
+	ssize_t ret;
+
+	while ((ret = rondo_stream_read_line(s, &line)) > 0)
+		n++;
+	return ret < 0 ? (int)ret : rondo_stream_printf(s, "%u\n", n);
+}
+
+static int echo_lines(rondo_stream *s)
+{
+	const char *line;
+	ssize_t n;
+	int ret = 0;
+
+	while (ret == 0 && (n = rondo_stream_read_line(s, &line)) > 0)
+		ret = rondo_stream_write(s, line, (size_t)n);
+	return ret < 0 ? ret : (int)n;
+}
+
+static int serve(void *arg)
+{
+	const struct server *server = arg;
+	rondo_stream *s;
+	int ret = 0;
+
+	while (ret >= 0) {
+		int fd = rondo_accept(server->listen_fd, NULL, NULL);
+
+		ret = fd < 0 ? fd : rondo_stream_from_fd(fd, NULL, &s);
+		if (ret < 0)
+			break;
+		ret = server->echoes ? echo_lines(s) : count_lines(s);
+		rondo_stream_close(s);
+	}
+	return ret;
+}
+
+static int serve_by_rondo(int listen_fd, void *ctx)
+{
+	struct server server = { listen_fd, *(bool *)ctx };
+
+	return rondo_run(serve, &server);
+}
+
+static const char python_server[] =
+	"import asyncio, socket, sys\n"
+	"async def count(r, w):\n"
+	"    n = 0\n"
+	"    while await r.readline():\n"
+	"        n += 1\n"
+	"    w.write(b'%d\\n' % n)\n"
+	"    w.close()\n"
+	"async def echo(r, w):\n"
+	"    while line := await r.readline():\n"
+	"        w.write(line)\n"
+	"        await w.drain()\n"
+	"    w.close()\n"
+	"async def main(fd, echoes):\n"
+	"    sock = socket.socket(fileno=fd)\n"
+	"    async with await asyncio.start_server(echo if echoes else count, sock=sock) as s:\n"
+	"        await s.serve_forever()\n"
+	"asyncio.run(main(int(sys.argv[1]), sys.argv[2] == '1'))\n";
+
+static int serve_by_asyncio(int listen_fd, void *ctx)
+{
+	int fd = dup(listen_fd);	/* without O_CLOEXEC */
+	char number[16];
+
+	snprintf(number, sizeof(number), "%d", fd);
+	execlp("python3", "python3", "-c", python_server, number, *(bool *)ctx ? "1" : "0", NULL);
+	return -errno;
+}
+
+static bool has_python(void)
+{
+	pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0) {
+		execlp("python3", "python3", "-c", "import asyncio", NULL);
+		_exit(127);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+/* --- the client ------------------------------------------------------------------------------ */
+
+static int connect_to(uint16_t port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -1 : fd;
+}
+
+static void fill_lines(char *lines)
+{
+	memset(lines, 'x', LINE_BYTES * BLOCK_LINES);
+	for (unsigned i = 1; i <= BLOCK_LINES; i++)
+		lines[i * LINE_BYTES - 1] = '\n';
+}
+
+static int send_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
+
+		if (n < 0)
+			return -errno;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* n lines, and their number back. */
+static int have_counted(int fd, unsigned n)
+{
+	static char lines[LINE_BYTES * BLOCK_LINES];
+	char answer[32] = "";
+	int ret = 0;
+
+	fill_lines(lines);
+	for (unsigned k, left = n; left && ret == 0; left -= k) {
+		k = left < BLOCK_LINES ? left : BLOCK_LINES;
+		ret = send_all(fd, lines, (size_t)k * LINE_BYTES);
+	}
+	shutdown(fd, SHUT_WR);
+	if (ret == 0 && recv(fd, answer, sizeof(answer) - 1, MSG_WAITALL) <= 0)
+		ret = -EPIPE;
+	return ret == 0 && strtoul(answer, NULL, 10) != n ? -EBADMSG : ret;
+}
+
+static int have_echoed(int fd, unsigned n)
+{
+	char line[LINE_BYTES], back[LINE_BYTES];
+	int ret = 0;
+
+	memset(line, 'x', sizeof(line));
+	line[LINE_BYTES - 1] = '\n';
+	while (n-- && ret == 0) {
+		ret = send_all(fd, line, sizeof(line));
+		if (ret == 0 && recv(fd, back, sizeof(back), MSG_WAITALL) != LINE_BYTES)
+			ret = -EPIPE;
+	}
+	return ret;
+}
+
+static int talk(uint16_t port, bool echoes, unsigned n)
+{
+	int ret, fd = connect_to(port);
+
+	if (fd < 0)
+		return -errno;
+	ret = echoes ? have_echoed(fd, n) : have_counted(fd, n);
+	close(fd);
+	return ret;
+}
+
+/* --- both ------------------------------------------------------------------------------------ */
+
+struct match {
+	bench_serve_fn *serve;
+	bool echoes;
+};
+
+static int measure_server(const struct match *m, pid_t pid, uint16_t port, double *ns_per_line)
+{
+	unsigned n = m->echoes ? N_ECHOED : N_READ;
+	uint64_t before, after;
+	int ret = talk(port, m->echoes, WARMUP_LINES);
+
+	if (ret == 0)
+		ret = bench_server_cpu_ns(pid, &before);
+	if (ret == 0)
+		ret = talk(port, m->echoes, n);
+	if (ret == 0)
+		ret = bench_server_cpu_ns(pid, &after);
+	if (ret == 0)
+		*ns_per_line = (double)(after - before) / n;
+	return ret;
+}
+
+static int measure(void *arg, double *ns_per_line)
+{
+	struct match *m = arg;
+	uint16_t port;
+	int ret, listen_fd = bench_listen(&port);
+	pid_t pid;
+
+	if (listen_fd < 0)
+		return listen_fd;
+	pid = bench_fork_server(m->serve, listen_fd, &m->echoes);
+	close(listen_fd);
+	if (pid < 0)
+		return (int)pid;
+	ret = measure_server(m, pid, port, ns_per_line);
+	(void)bench_stop_server(pid);
+	return ret;
+}
+
+/* Of lines one at a time nearly all is the kernel's part, which is the same for everybody: no
+ * target. */
+static void report_match(struct bench_report *report, const char *what, double target,
+			 const struct bench_outcome *outcomes, unsigned n)
+{
+	char name[96];
+
+	snprintf(name, sizeof(name), "lines of 64 B, %s: server CPU per line", what);
+	bench_report_value(report, name, "ns", &outcomes[0].value, NAN);
+	if (n < 2)
+		return;
+	snprintf(name, sizeof(name), "lines of 64 B, %s: asyncio's CPU, x ours", what);
+	bench_report_add(report, &(struct bench_figure){ .name = name, .unit = "x",
+			 .value = outcomes[1].pairwise, .target = target, .higher_is_better = true });
+}
+
+int bench_stream(struct bench_report *report)
+{
+	unsigned n = has_python() ? 2 : 1;
+	int ret = 0;
+
+	if (n < 2)
+		printf("python3 is not installed: nothing to compare with\n");
+	for (int echoes = 0; echoes < 2 && ret == 0; echoes++) {
+		struct match ours = { serve_by_rondo, echoes }, theirs = { serve_by_asyncio, echoes };
+		const struct bench_case cases[] = {
+			{ "rondo", measure, &ours }, { "asyncio", measure, &theirs },
+		};
+		const char *what = echoes ? "one at a time, sent back" : "many in one go";
+		struct bench_outcome outcomes[2];
+		struct bench_pin pin;
+
+		ret = bench_pin_begin(&pin);
+		if (ret < 0)
+			return ret;
+		ret = bench_compare(cases, n, N_ROUNDS, outcomes);
+		bench_pin_end(&pin);
+		if (ret < 0)
+			return ret;
+		bench_compare_print(what, "ns per line", cases, outcomes, n);
+		report_match(report, what, echoes ? NAN : 5, outcomes, n);
+	}
+	return ret;
+}
