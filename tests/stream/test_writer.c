@@ -86,18 +86,19 @@ static int prepare(void *ctx)
 
 static int call(enum how how)
 {
-	struct iovec rest[3];
-	size_t n = 0;
+	size_t left = BIG - n_written, n = 0;
+	struct iovec rest[4];
 	int ret;
 
 	if (how == FLUSH)
 		return rondo_stream_flush(stream);
 	if (how == SHUTDOWN)
 		return rondo_stream_shutdown_write(stream);
-	rest[0] = (struct iovec){ big + n_written, how == WRITE ? BIG - n_written : 1 };
+	rest[0] = (struct iovec){ big + n_written, how == WRITE ? left : 1 };
 	rest[1] = (struct iovec){ NULL, 0 };
-	rest[2] = (struct iovec){ big + n_written + 1, BIG - n_written - 1 };
-	ret = rondo_stream_write_counted(stream, rest, how == WRITE ? 1 : 3, &n);
+	rest[2] = (struct iovec){ big + n_written + 1, left / 2 };
+	rest[3] = (struct iovec){ big + n_written + 1 + left / 2, left - 1 - left / 2 };
+	ret = rondo_stream_write_counted(stream, rest, how == WRITE ? 1 : 4, &n);
 	n_written += n;
 	return ret;
 }

@@ -163,6 +163,8 @@ static int read_next(const struct talk *t, const char *line, size_t len)
 	ret = insist(read_somehow, r);
 	if (r->n_done > len || memcmp(r->got, line, r->n_done))
 		rondo_sim_fail("connection %u: another line came, by way %u", t->salt, r->how);
+	if (ret >= 0 && r->n_done < len && !rondo_stream_at_eof(t->stream))
+		rondo_sim_fail("connection %u: no whole line came, by way %u", t->salt, r->how);
 	ret = ret < 0 ? check_error(t, ret, "reading") : r->n_done == len;
 	free(r);
 	return ret;
