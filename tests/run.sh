@@ -180,7 +180,7 @@ not_for_valgrind='^(io/(memory|process|socket|file_faults)|loop/remote|task/(dea
 # It takes what the kernel writes for undefined. The verbs of io/ tell it otherwise; tests of what
 # lies below them read with bare ops, so there it looks for wrong addresses and leaks alone.
 valgrind_subset() {
-	under_valgrind 'valgrind' '^(base|switch|io|sync)/'
+	under_valgrind 'valgrind' '^(base|switch|io|sync|tls)/'
 	under_valgrind 'valgrind addresses' '^(loop|task)/' --undef-value-errors=no
 }
 

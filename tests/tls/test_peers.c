@@ -5,6 +5,7 @@
 #include "pair.h"
 
 #include <fcntl.h>
+#include <signal.h>
 
 static char peer_out[65536];		/* what the last peer printed, both outputs */
 
@@ -333,6 +334,50 @@ static void test_a_python_server(void **state)
 	assert_said("refused: TLSV1_ALERT_UNKNOWN_CA\n");
 }
 
+/* --- the example ---------------------------------------------------------------------------- */
+
+static int example_main(void *arg)
+{
+	struct talk *t = arg;
+	struct rondo_tls_context_options o = { .ca_file = "ca.pem" };
+	struct rondo_connection_options options = { .delay = 0 };
+	rondo_tls_context *tls;
+	rondo_stream *s;
+	const char *line;
+	int port;
+
+	CHECK_EQUAL(rondo_tls_context_new(&o, &tls), 0);
+	options.wrapper = rondo_tls_wrapper(tls);
+	CHECK_EQUAL(start_peer(t, 0), 0);
+	CHECK(rondo_stream_read_line(t->out, &line) > 0);
+	CHECK(sscanf(line, "listening on port %d\n", &port) == 1);
+	CHECK_EQUAL(rondo_open_connection("localhost", (uint16_t)port, &options, &s), 0);
+	CHECK_EQUAL(rondo_stream_write(s, "hello\n", 6), 0);
+	CHECK_EQUAL(rondo_stream_read_line(s, &line), 6);
+	CHECK_EQUAL(memcmp(line, "hello\n", 6), 0);
+	CHECK_EQUAL(rondo_stream_close(s), 0);
+	rondo_tls_context_free(tls);
+	CHECK_EQUAL(kill(t->pid, SIGINT), 0);
+	return end_peer(t);
+}
+
+/* tools/examples/tls_echo.c */
+static void test_the_example_echoes_until_it_is_interrupted(void **state)
+{
+	char command[PATH_MAX + 64];
+	struct talk t = { .peer = command };
+	int ret;
+
+	(void)state;
+	snprintf(command, sizeof(command), "exec '%s/example_tls_echo' good.pem good.key",
+		 getenv("RONDO_BUILD"));
+	ret = rondo_run(example_main, &t);
+	assert_checks_passed();
+	assert_int_equal(ret, 0);
+	assert_string_equal(peer_out, "");
+	assert_int_equal(t.status, 1);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_s_client_is_served),
 	cmocka_unit_test(test_s_client_resumes_a_session),
@@ -342,6 +387,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_s_server_is_believed_or_not),
 	cmocka_unit_test(test_s_server_believes_us_or_not),
 	cmocka_unit_test(test_a_python_server),
+	cmocka_unit_test(test_the_example_echoes_until_it_is_interrupted),
 };
 
 TLS_MAIN(tests)
