@@ -255,7 +255,8 @@ full_run() {
 install_all() {
 	need "$out/install.log" cc cxx cmake make pkgconf uring cmocka python3 binutils || return
 	# What is missing of these costs its part, not the run: all at once, or else one by one.
-	optional=$(missing gccsan clang clangrt valgrind cross qemu strace gdb setpriv patch openssl)
+	optional=$(missing gccsan clang clangrt valgrind cross qemu strace gdb setpriv patch openssl \
+		curl nc socat wrk)
 	[ -n "$optional" ] && find_root || return 0
 	# shellcheck disable=SC2086
 	install_things "$out/install.log" $optional || for optional_thing in $optional; do

@@ -143,6 +143,8 @@ long rondo__sim_socket_accept(struct sim_socket *k, int flags, union net_name *n
 		return k->protocol->listen && k->type != SOCK_DGRAM ? -EINVAL : -EOPNOTSUPP;
 	if (rondo__sim_fd_count(h) == SIM_FDS_MAX)
 		return -EMFILE;		/* Linux looks for a number first (KN-35) */
+	if (list_empty(&k->queue) && k->shut & NET_SHUT_RECEIVE && !(k->file.flags & O_NONBLOCK))
+		return -EINVAL;
 	if (list_empty(&k->queue))
 		return SIM_WAIT;
 	if (rondo__sim_fault(h->sim, SIM_FAULT_ACCEPT_EMFILE))

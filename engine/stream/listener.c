@@ -163,6 +163,7 @@ void rondo__listener_stop(struct listener *l)
 	if (l->server->serving && !l->server->shared) {
 		accept_last(l);
 		(void)rondo_shutdown(l->fd, SHUT_RDWR);
+		accept_last(l);		/* AF_UNIX: what came in between is still there (KN-45) */
 	}
 	rondo_cancel(l->task);
 }

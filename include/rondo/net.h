@@ -201,7 +201,9 @@ RONDO_API RONDO_MUST_CHECK int rondo_server_serve_forever(rondo_server *server);
 /* Stop listening, now; connections stay, and those that wait to be accepted, up to the limit, are
  * still served. Harmless when repeated.
  *
- * Awaits:  no. */
+ * Awaits:  no.
+ * Kernel:  a TCP connection that is made in the microsecond between the last look for such and the
+ *          end is reset; no call does both. */
 RONDO_API void rondo_server_close(rondo_server *server);
 
 /* Wait until the server is closed and its last connection has ended.

@@ -307,6 +307,48 @@ static void call_connect_local(struct conf *c)
 	SAY(c, 3, connect, c->root, &a, sizeof(a));
 }
 
+/* Without waiting; shutting down ends the listening, and resets who waits. */
+static void call_accept(struct conf *c)
+{
+	struct sockaddr_in a;
+	int listener = make_listener(c, &a);
+
+	needs(c, plain(c, fcntl, listener, F_SETFL, O_RDWR | O_NONBLOCK));
+	SAY(c, 1, accept4, listener, NULL, NULL, SOCK_CLOEXEC);
+	make_connected(c, &a);
+	ADD(c, SETUP, poll_add, listener, POLLIN);
+	needs(c, setup_wait(c));
+	say_fd(c, 2, plain(c, accept4, listener, NULL, NULL, SOCK_CLOEXEC));
+	make_connected(c, &a);
+	SAY(c, 3, shutdown, listener, SHUT_RDWR);
+	SAY(c, 4, accept4, listener, NULL, NULL, SOCK_CLOEXEC);
+}
+
+/* AF_UNIX: who waits can still be accepted (KN-45). */
+static void call_accept_local(struct conf *c)
+{
+	const struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "\0rondo-accept" };
+	int listener = make_socket(c, AF_UNIX, SOCK_STREAM);
+
+	needs(c, plain(c, fcntl, listener, F_SETFL, O_RDWR | O_NONBLOCK));
+	needs(c, plain(c, bind, listener, &a, sizeof(a)));
+	needs(c, plain(c, listen, listener, 4));
+	SAY(c, 1, accept4, listener, NULL, NULL, 0);
+	needs(c, plain(c, connect, make_socket(c, AF_UNIX, SOCK_STREAM), &a, sizeof(a)));
+	SAY(c, 2, shutdown, listener, SHUT_RDWR);
+	SAY(c, 3, connect, make_socket(c, AF_UNIX, SOCK_STREAM), &a, sizeof(a));
+	say_fd(c, 4, plain(c, accept4, listener, NULL, NULL, 0));
+	SAY(c, 5, accept4, listener, NULL, NULL, 0);
+}
+
+static void call_accept_bad(struct conf *c)
+{
+	SAY(c, 1, accept4, make_socket(c, AF_INET, SOCK_STREAM), NULL, NULL, 0);
+	SAY(c, 2, accept4, make_socket(c, AF_INET, SOCK_DGRAM), NULL, NULL, 0);
+	SAY(c, 3, accept4, c->root, NULL, NULL, 0);
+	SAY(c, 4, accept4, -1, NULL, NULL, 0);
+}
+
 static void call_shutdown(struct conf *c)
 {
 	int fds[2];
@@ -493,6 +535,13 @@ static const struct script call_scripts[] = {
 	CALL_SCRIPT(connect, call_connect_at_once, .exact = "1=-EINPROGRESS 2=4 3=0 4=-EISCONN"),
 	CALL_SCRIPT(connect, call_connect_local,
 		    .exact = "1=-ECONNREFUSED 2=-EINVAL 3=-ENOTSOCK"),
+	CALL_SCRIPT(accept4, call_accept, .exact = "1=-EAGAIN 2=fd 3=0 4=-EINVAL",
+		    .also = "1=-EAGAIN 2=-EMFILE 3=0 4=-EINVAL"),
+	CALL_SCRIPT(accept4, call_accept_local,
+		    .exact = "1=-EAGAIN 2=0 3=-ECONNREFUSED 4=fd 5=-EAGAIN",
+		    .also = "1=-EAGAIN 2=0 3=-ECONNREFUSED 4=-EMFILE *"),
+	CALL_SCRIPT(accept4, call_accept_bad,
+		    .exact = "1=-EINVAL 2=-EOPNOTSUPP 3=-ENOTSOCK 4=-EBADF"),
 	CALL_SCRIPT(shutdown, call_shutdown, .exact = "1=0 2=0 3=-EINVAL"),
 	CALL_SCRIPT(shutdown, call_shutdown_bad,
 		    .exact = "1=-ENOTCONN 2=-ENOTCONN 3=-ENOTSOCK 4=0"),

@@ -8,7 +8,7 @@
 #include "rondo/file.h"
 #include "rondo/net.h"
 #include "rondo/socket.h"
-#include "rondo/wait.h"
+#include "rondo/sync.h"
 
 static const char servers_loopback[] = "127.0.0.1";
 

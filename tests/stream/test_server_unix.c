@@ -169,6 +169,31 @@ static int abstract_name(void *arg)
 
 SERVERS_RUN(test_abstract_names, abstract_name)
 
+static void test_kn45_what_waits_at_an_af_unix_listener_outlives_its_shutdown(void **state)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fds[3];
+
+	(void)state;
+	strcpy(a.sun_path, path);
+	for (int i = 0; i < 3; i++)
+		fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fds[0], (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(fds[0], 4), 0);
+	assert_int_equal(connect(fds[1], (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(shutdown(fds[0], SHUT_RDWR), 0);
+	assert_int_equal(connect(fds[2], (struct sockaddr *)&a, sizeof(a)), -1);
+	assert_int_equal(errno, ECONNREFUSED);
+	close(fds[2]);
+	fds[2] = accept(fds[0], NULL, NULL);
+	assert_true(fds[2] >= 0);
+	assert_int_equal(accept(fds[0], NULL, NULL), -1);
+	assert_int_equal(errno, EINVAL);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+	unlink(path);
+}
+
 /* A graceful shutdown of AF_UNIX loses nobody: who has connected is served. */
 static int backlog_is_served(void *arg)
 {
@@ -214,6 +239,7 @@ int main(void)
 		cmocka_unit_test(test_other_files_are_left_alone),
 		cmocka_unit_test(test_a_file_that_was_replaced_stays),
 		cmocka_unit_test(test_abstract_names),
+		cmocka_unit_test(test_kn45_what_waits_at_an_af_unix_listener_outlives_its_shutdown),
 		cmocka_unit_test(test_shutdown_serves_the_backlog),
 	};
 

@@ -39,6 +39,10 @@ package_of() {
 	dnf:cross) echo gcc-aarch64-linux-gnu ;;
 	pacman:cross) echo aarch64-linux-gnu-gcc ;;
 	*:cross) ;;
+	pacman:nc) echo openbsd-netcat ;;
+	dnf:nc) echo nmap-ncat ;;
+	*:nc) echo netcat-openbsd ;;
+	dnf:wrk | zypper:wrk) ;;
 	zypper:qemu) echo qemu-linux-user ;;
 	apk:qemu) echo qemu-aarch64 ;;
 	*:qemu) echo qemu-user ;;
