@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* ticker.c - a little cron: each command at its interval, by the time it was due and not by when the last
+ * run ended, so that nothing drifts; one that takes too long misses turns instead of running twice
+ * at once. SIGTERM ends it, after what runs.
+ *
+ *     ticker SECONDS COMMAND [SECONDS COMMAND]... */
+#include <rondo.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+RONDO_ASYNC(run_every, (uint64_t, start), (uint64_t, interval), (const char *, command))
+{
+	struct rondo_process_options o = { .shell = command };
+	struct rondo_process_result result;
+	int ret = 0;
+
+	for (uint64_t n = 0; ret == 0; n++) {
+		struct rondo_mask mask;
+
+		while (start + (n + 1) * interval < rondo_now_ns())
+			n++;				/* missed */
+		if ((ret = rondo_sleep_until(start + n * interval)) < 0)
+			break;
+		rondo_mask_begin(&mask);		/* what has begun is finished */
+		ret = rondo_process_run(&o, NULL, 0, &result);
+		rondo_mask_end(&mask);
+		if (ret < 0)
+			break;
+		printf("%llu: %s", (unsigned long long)n, result.out);
+		fflush(stdout);
+		rondo_process_result_free(&result);
+	}
+	return ret;
+}
+
+static int async_main(void *arg)
+{
+	rondo_signal *signals;
+	struct rondo_task_group jobs;
+	uint64_t now = rondo_now_ns();
+	int ret = rondo_signal_open_one(SIGTERM, &signals);
+
+	if (ret < 0 || (ret = rondo_task_group_begin(&jobs)) < 0)
+		return ret;
+	for (char **a = arg; ret == 0 && a[0] && a[1] && atof(a[0]) > 0; a += 2)
+		ret = rondo_task_group_add(&jobs, run_every_task(now, (uint64_t)(atof(a[0]) * 1e9), a[1]));
+	if (ret == 0)
+		ret = rondo_signal_next(signals, NULL);
+	rondo_task_group_cancel(&jobs);
+	ret = rondo_task_group_end(&jobs, ret);
+	rondo_signal_close(signals);
+	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	return argc < 3 || rondo_run(async_main, argv + 1) < 0;
+}
