@@ -169,24 +169,15 @@ static bool find_numeric(const struct request *r, struct dns_addresses *found, i
 	return true;
 }
 
-static int find_by_name(const char *host, int family, struct dns_addresses *found)
-{
-	int ret = rondo__dns_hosts(host, family, found);
-
-	if (ret < 0 || found->n)
-		return ret;
-	return -RONDO_ENOTFOUND;
-}
-
 /* AI_V4MAPPED: IPv4 addresses in IPv6 form, if there are no others or with AI_ALL. */
 static int find_mapped(const struct request *r, struct dns_addresses *found)
 {
-	int ret = find_by_name(r->host, AF_INET6, found);
+	int ret = rondo__dns_find(r->host, AF_INET6, found);
 	const unsigned n = found->n;
 
 	if (ret != -RONDO_ENOTFOUND && (ret < 0 || !(r->flags & AI_ALL)))
 		return ret;
-	ret = find_by_name(r->host, AF_INET, found);
+	ret = rondo__dns_find(r->host, AF_INET, found);
 	for (unsigned i = n; i < found->n; i++)
 		map_to_v6(&found->all[i]);
 	return found->n && ret == -RONDO_ENOTFOUND ? 0 : ret;
@@ -201,7 +192,7 @@ static int find_addresses(const struct request *r, struct dns_addresses *found)
 		return ret;
 	if ((r->flags & AI_NUMERICHOST) || !length || length >= DNS_NAME_MAX)
 		return -RONDO_ENOTFOUND;
-	return wants_mapped(r) ? find_mapped(r, found) : find_by_name(r->host, r->family, found);
+	return wants_mapped(r) ? find_mapped(r, found) : rondo__dns_find(r->host, r->family, found);
 }
 
 /* --- the list (D1) --------------------------------------------------------------------------- */
@@ -316,7 +307,7 @@ static int name_of_host(const struct dns_address *a, int flags, char *host, size
 	int ret = -RONDO_ENOTFOUND;
 
 	if (!(flags & NI_NUMERICHOST))
-		ret = rondo__dns_hosts_name(a, host, size);
+		ret = rondo__dns_find_name(a, host, size);
 	if (ret == -RONDO_ENOTFOUND && !(flags & NI_NAMEREQD))
 		return number_of_host(a, host, size);
 	return ret;

@@ -26,6 +26,11 @@ package_of() {
 	dnf:openssl) echo openssl-devel openssl ;;
 	zypper:openssl) echo libopenssl-3-devel openssl ;;
 	apk:openssl) echo openssl-dev openssl ;;
+	apt-get:cares) echo libc-ares-dev ;;
+	pacman:cares) echo c-ares ;;
+	apk:cares) echo c-ares-dev ;;
+	dnf:cares | zypper:cares) echo c-ares-devel ;;
+	apt-get:dnsmasq) echo dnsmasq-base ;;
 	pacman:python3) echo python ;;
 	dnf:gccsan) echo libasan libubsan ;;
 	zypper:gccsan) echo libasan8 libubsan1 ;;
@@ -89,6 +94,8 @@ have() {
 			command -v llvm-symbolizer
 		;;
 	valgrind) command -v valgrind && echo '#include <valgrind/memcheck.h>' | compiles gcc -c ;;
+	cares) pkg-config --exists 'libcares >= 1.18' ;;
+	dnsmasq) PATH=$PATH:/usr/sbin:/sbin command -v dnsmasq ;;
 	cross) links aarch64-linux-gnu-gcc -static ;;
 	qemu) command -v qemu-aarch64 ;;
 	vm) command -v qemu-system-x86_64 && PATH=$PATH:/usr/sbin:/sbin command -v mke2fs ;;
