@@ -18,6 +18,7 @@ static const struct {
 	{ SYS_pwritev2, rondo__sim_call_pwritev2 },
 	{ SYS_fcntl, rondo__sim_call_fcntl },
 	{ SYS_lseek, rondo__sim_call_lseek },
+	{ SYS_sendfile, rondo__sim_call_sendfile },
 	{ SYS_eventfd2, rondo__sim_call_eventfd2 },
 	{ SYS_pipe2, rondo__sim_call_pipe2 },
 	{ SYS_epoll_pwait, rondo__sim_call_epoll_pwait },

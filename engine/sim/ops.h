@@ -86,6 +86,7 @@ SIM_CALL(close);		/* transfer.c */
 SIM_CALL(write);
 SIM_CALL(pwritev2);
 SIM_CALL(fcntl);
+SIM_CALL(sendfile);		/* sendfile.c */
 SIM_CALL(lseek);		/* fs_ops.c */
 SIM_CALL(eventfd2);		/* pipe.c */
 SIM_CALL(pipe2);

@@ -120,6 +120,36 @@ static void call_lseek(struct conf *c)
 	SAY(c, 7, lseek, fd, 2, SEEK_HOLE);
 }
 
+static void call_sendfile(struct conf *c)
+{
+	int fds[2], fd = make_file(c, "old", "0123456789");
+	off_t at = 2;
+
+	make_pair(c, SOCK_STREAM, fds);
+	needs(c, plain(c, fcntl, fds[0], F_SETFL, O_RDWR | O_NONBLOCK));
+	SAY(c, 1, sendfile, fds[0], fd, &at, 4);
+	say(c, 2, (int)at);
+	recv_it(c, 3, fds[1], 10, 0);
+	SAY(c, 4, sendfile, fds[0], fd, &at, 100);
+	SAY(c, 5, sendfile, fds[0], fd, &at, 100);
+	SAY(c, 6, sendfile, fds[0], fd, &at, 0);
+	at = -1;
+	SAY(c, 7, sendfile, fds[0], fd, &at, 4);
+}
+
+static void call_sendfile_bad(struct conf *c)
+{
+	int fds[2], p[2], fd = make_file(c, "old", "0123456789");
+	off_t at = 0;
+
+	make_pair(c, SOCK_STREAM, fds);
+	make_pipe(c, p);
+	SAY(c, 1, sendfile, fds[0], p[0], &at, 4);
+	SAY(c, 2, sendfile, fds[0], -1, &at, 4);
+	SAY(c, 3, sendfile, -1, fd, &at, 4);
+	SAY(c, 4, sendfile, p[0], fd, &at, 4);
+}
+
 static void call_lseek_no_file(struct conf *c)
 {
 	int p[2];
@@ -511,6 +541,9 @@ static const struct script call_scripts[] = {
 	CALL_SCRIPT(fcntl, call_fcntl, .exact = "1=1 2=0 3=0 4=2048"),
 	CALL_SCRIPT(fcntl, call_fcntl_bad, .exact = "1=-EBADF"),
 	CALL_SCRIPT(lseek, call_lseek, .exact = "1=3 2=7 3=9 4=-EINVAL 5=-EINVAL 6=-ENXIO 7=10"),
+	CALL_SCRIPT(sendfile, call_sendfile, .exact = "1=4 2=6 3=4 4=4 5=0 6=0 7=-EINVAL",
+		    .also = "1=1..4 2=3..6 3=1..4 4=1..7 5=0..6 6=0 7=-EINVAL"),
+	CALL_SCRIPT(sendfile, call_sendfile_bad, .exact = "1=-ESPIPE 2=-EBADF 3=-EBADF 4=-EBADF"),
 	CALL_SCRIPT(lseek, call_lseek_no_file, .exact = "1=-ESPIPE 2=-EBADF"),
 	CALL_SCRIPT(eventfd2, call_eventfd, .exact = "1=fd 2=8 3=1"),
 	CALL_SCRIPT(eventfd2, call_eventfd_bad_flags, .exact = "1=-EINVAL"),

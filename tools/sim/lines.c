@@ -7,6 +7,7 @@
  * that is not the next one, whatever was cut off before; a call that finds the stream in use or
  * closed; a client or server that does not end. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,6 +201,45 @@ static int flush(void *arg)
 	return is_there(t) ? rondo_stream_flush(t->stream) : -EBADF;
 }
 
+struct sending {
+	const struct talk *talk;
+	int fd;
+	int64_t n_done;
+};
+
+static int send_on(void *arg)
+{
+	struct sending *s = arg;
+	int64_t n = 0;
+	int ret;
+
+	if (!is_there(s->talk))
+		return -EBADF;
+	ret = rondo_stream_sendfile(s->talk->stream, s->fd, s->n_done, -1, &n);
+	s->n_done += n;
+	return ret;
+}
+
+/* Through a file; its own troubles end the connection as well. */
+static int write_by_file(const struct talk *t, const char *line, size_t len)
+{
+	struct sending s = { .talk = t };
+	char name[32];
+	int ret;
+
+	snprintf(name, sizeof(name), "line-%u", t->salt);
+	s.fd = rondo_open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	if (s.fd < 0)
+		return s.fd;
+	ret = rondo_pwrite_all(s.fd, line, len, 0, NULL);
+	if (ret == 0)
+		ret = insist(send_on, &s);
+	if (ret == 0 && s.n_done != (int64_t)len)
+		rondo_sim_fail("%lld bytes sent of a file of %zu", (long long)s.n_done, len);
+	(void)rondo_close(s.fd);
+	return ret;
+}
+
 static int write_next(const struct talk *t, char *line, size_t len)
 {
 	struct writing w = { t, line, len };
@@ -208,7 +248,7 @@ static int write_next(const struct talk *t, char *line, size_t len)
 
 	if (!is_there(t))
 		return -EBADF;
-	switch (below(4)) {
+	switch (below(5)) {
 	case 0:
 		ret = rondo_stream_write(t->stream, line, len);
 		break;
@@ -217,6 +257,9 @@ static int write_next(const struct talk *t, char *line, size_t len)
 		break;
 	case 2:
 		ret = rondo_stream_printf(t->stream, "%.*s", (int)len, line);
+		break;
+	case 3:
+		ret = write_by_file(t, line, len);
 		break;
 	default:
 		ret = insist(write_on, &w);
@@ -229,7 +272,7 @@ static int write_next(const struct talk *t, char *line, size_t len)
 static int open_stream(struct talk *t, int fd)
 {
 	const struct rondo_stream_options o = {
-		.write_buffer = below(2) ? 0 : 1 + below(3000), .limit = below(2) ? 0 : LINE_MAX,
+		.exclusive = below(2), .write_buffer = below(2) ? 0 : 1 + below(3000), .limit = below(2) ? 0 : LINE_MAX,
 	};
 	int ret = rondo_stream_from_fd(fd, &o, &t->stream);
 
