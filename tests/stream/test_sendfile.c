@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 
 #include "support/step.h"
@@ -227,6 +228,27 @@ static void test_a_peer_that_is_gone(void **state)
 	run_with(PAIR_UNIX, peer_is_gone, word("exclusive"));
 }
 
+static int sendfile_to_nobody(void)
+{
+	int fds[2];
+	off_t at = 0;
+
+	signal(SIGPIPE, SIG_DFL);
+	if (net_unix_pair(fds) < 0)
+		return 1;
+	close(fds[1]);
+	return sendfile(fds[0], file, &at, 5) < 0 ? 0 : 2;
+}
+
+static void test_kn46_sendfile_raises_sigpipe(void **state)
+{
+	int status = run_in_child(sendfile_to_nobody);
+
+	(void)state;
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGPIPE);
+}
+
 /* What is no file to sendfile(2) is read all the same. */
 static int from_a_pipe(void *arg)
 {
@@ -259,6 +281,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sendfile_in_the_matrix),
 		cmocka_unit_test(test_parts_and_errors),
+		cmocka_unit_test(test_kn46_sendfile_raises_sigpipe),
 		cmocka_unit_test(test_a_peer_that_is_gone),
 		cmocka_unit_test(test_from_a_pipe),
 	};
