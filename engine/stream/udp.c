@@ -9,19 +9,36 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "loop/loop.h"
 #include "rondo/file.h"
 #include "rondo/socket.h"
 #include "stream/address.h"
 
 struct rondo_udp {
+	struct resource resource;
+	struct loop *loop;
 	int fd;
 	int family;
 	struct rondo_udp_address peer;	/* with broadcast: the socket is not connected */
 };
+
+static void describe(const struct resource *r, char *buf, size_t size)
+{
+	snprintf(buf, size, "UDP endpoint on descriptor %d",
+		 container_of(r, struct rondo_udp, resource)->fd);
+}
+
+static void drop(struct resource *r)
+{
+	(void)rondo_udp_close(container_of(r, struct rondo_udp, resource));
+}
+
+static const struct resource_class leaked = { .describe = describe, .drop = drop };
 
 static int make(int fd, int family, rondo_udp **udp)
 {
@@ -29,7 +46,8 @@ static int make(int fd, int family, rondo_udp **udp)
 
 	if (!u)
 		return -ENOMEM;
-	*u = (rondo_udp){ .fd = fd, .family = family };
+	*u = (rondo_udp){ .loop = rondo__self()->loop, .fd = fd, .family = family };
+	resource_add(u->loop, &u->resource, &leaked);
 	*udp = u;
 	return 0;
 }
@@ -128,7 +146,7 @@ int rondo_udp_open(const char *host, uint16_t port, const struct rondo_udp_optio
 	struct addresses locals = { 0 }, peers = { 0 };
 	const struct address *peer = NULL;
 	rondo_udp *u = NULL;
-	int fd, ret = find_locals(&locals, host, port, o);
+	int fd, family, ret = find_locals(&locals, host, port, o);
 
 	if (ret == 0 && o->remote_host)
 		ret = rondo__addresses_find(&peers, o->remote_host, o->remote_port, o->family,
@@ -139,13 +157,10 @@ int rondo_udp_open(const char *host, uint16_t port, const struct rondo_udp_optio
 			      open_local(&locals, !host && !o->family, o);
 	if (fd < 0)
 		return fd;
-	ret = make(fd, 0, &u);
-	if (ret == 0)
-		ret = u->family = rondo__address_family(fd);
-	if (ret < 0) {
-		free(u);
+	family = rondo__address_family(fd);
+	ret = family < 0 ? family : make(fd, family, &u);
+	if (ret < 0)
 		return rondo__address_give_up(fd, ret);
-	}
 	if (peer && o->broadcast)
 		set_peer(u, peer);
 	*udp = u;
@@ -165,8 +180,13 @@ int rondo_udp_from_fd(int fd, rondo_udp **udp)
 
 int rondo_udp_close(rondo_udp *udp)
 {
-	int ret = udp ? rondo_close(udp->fd) : 0;
+	int ret;
 
+	if (!udp)
+		return 0;
+	BUG_ON(udp->loop != rondo__self()->loop);
+	ret = rondo_close(udp->fd);
+	resource_remove(&udp->resource);
 	free(udp);
 	return ret;
 }

@@ -15,7 +15,8 @@
  * Datagrams are whole, arrive in any order, more than once, or not at all. One of zero bytes is a
  * datagram like any other: 0 is no end here.
  *
- * Any number of tasks may receive and send at once; each datagram goes to one of them. */
+ * Any number of tasks of the loop that opened it may receive and send at once; each datagram goes to
+ * one of them. */
 #ifndef RONDO_UDP_H
 #define RONDO_UDP_H
 

@@ -188,6 +188,27 @@ static int from_where(void *arg)
 	return 0;
 }
 
+/* Its other address, ::1, refuses. */
+static int by_name(void *arg)
+{
+	struct rondo_connection_attempt attempts[4];
+	const struct rondo_connection_options o = { .attempts = attempts, .n_attempts = 4 };
+	rondo_stream *s;
+	int ret;
+
+	(void)arg;
+	CHECK_EQUAL(prepare(NULL), 0);
+	ret = rondo_open_connection("localhost", ntohs(world.address.v4.sin_port), &o, &s);
+	if (ret == -RONDO_ENOTFOUND || ret == -RONDO_EDNS)
+		print_message("this machine is not called localhost\n");
+	else
+		CHECK_EQUAL(ret, 0);
+	if (ret == 0)
+		CHECK_EQUAL(rondo_stream_close(s), 0);
+	clean(NULL);
+	return 0;
+}
+
 static int refuse(rondo_stream **stream, bool is_server, const char *host, void *arg)
 {
 	(void)stream, (void)is_server, (void)host, (void)arg;
@@ -220,6 +241,7 @@ static int wrapper_fails(void *arg)
 
 RUNS(test_connections_have_no_delay, no_delay)
 RUNS(test_the_local_address_and_the_family_are_chosen, from_where)
+RUNS(test_a_host_has_a_name, by_name)
 RUNS(test_a_wrapper_that_fails_leaves_nothing, wrapper_fails)
 
 /* --- AF_UNIX -------------------------------------------------------------------------------------- */
@@ -674,6 +696,7 @@ int main(void)
 		cmocka_unit_test(test_open_connection_completes_by_itself),
 		cmocka_unit_test(test_connections_have_no_delay),
 		cmocka_unit_test(test_the_local_address_and_the_family_are_chosen),
+		cmocka_unit_test(test_a_host_has_a_name),
 		cmocka_unit_test(test_a_wrapper_that_fails_leaves_nothing),
 		cmocka_unit_test(test_unix_connections),
 		cmocka_unit_test(test_a_unix_connection_waits_for_room),

@@ -290,6 +290,31 @@ static int wrong_arguments(void *arg)
 	return rondo_close(fd);
 }
 
+static char leak[128];
+
+static void note_leak(const struct rondo_report *r, void *arg)
+{
+	(void)arg;
+	snprintf(leak, sizeof(leak), "%s", r->message);
+}
+
+static int never_closed(void *arg)
+{
+	return rondo_udp_open(arg, 0, NULL, &(rondo_udp *){ NULL });
+}
+
+/* As streams (X16). */
+static void test_an_endpoint_that_was_never_closed_is_told(void **state)
+{
+	const struct rondo_options o = { .on_error = note_leak };
+	int n_fds = count_fds();
+
+	(void)state;
+	assert_int_equal(rondo_run_with(&o, never_closed, (void *)(uintptr_t)loopback), 0);
+	assert_non_null(strstr(leak, "never closed: UDP endpoint"));
+	assert_int_equal(count_fds(), n_fds);
+}
+
 #define RUNS(name, main)                                                                           \
 	static void name(void **state)                                                             \
 	{                                                                                          \
@@ -411,6 +436,7 @@ int main(void)
 		cmocka_unit_test(test_broadcasts_need_the_option),
 		cmocka_unit_test(test_groups_can_be_joined),
 		cmocka_unit_test(test_wrong_arguments_are_refused),
+		cmocka_unit_test(test_an_endpoint_that_was_never_closed_is_told),
 		cmocka_unit_test(test_questions_are_answered_on_a_network_that_loses),
 	};
 
