@@ -71,11 +71,17 @@ unsigned rondo__backtrace_here(void *frames[], unsigned n)
 unsigned rondo__backtrace_interrupted(const void *ucontext, void *frames[], unsigned n)
 {
 	void *pc = machine_interrupted(ucontext);
-	unsigned got = begin_at(frames, unwind(frames, n), pc);
+	unsigned all = unwind(frames, n);
+	unsigned got = begin_at(frames, all, pc);
 
-	if (!got && n)
-		frames[got++] = pc;
-	return got;
+	if (got || !n)
+		return got;
+	/* The place, at least; and a checker that calls handlers later than the signal came has the
+	 * calls that led there among its own. */
+	all = all < n ? all : n - 1;
+	memmove(frames + 1, frames, all * sizeof(*frames));
+	frames[0] = pc;
+	return all + 1;
 }
 
 /* --- a suspended one ------------------------------------------------------------------------- */

@@ -79,12 +79,6 @@ void rondo__context_leave(struct task *own)
 	own->context = NULL;
 }
 
-void rondo__context_begin_main(struct run *run)
-{
-	if (run->vars)
-		task_of(run->main_task)->vars = vars_get(run->vars);
-}
-
 void rondo__context_end_main(struct run *run)
 {
 	struct vars *left = vars_get(task_known(run->main_task)->vars);

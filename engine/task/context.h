@@ -47,8 +47,7 @@ struct vars *rondo__context_now(struct loop *l);
 void rondo__context_inherit(struct rondo_task *t, rondo_context *shared);
 /* The task is freed. */
 void rondo__context_leave(struct task *own);
-/* The loop's first tasks begin with what the last one left, as by asyncio.Runner. */
-void rondo__context_begin_main(struct run *run);
+/* What a main function has set is what the next one begins with, as by asyncio.Runner. */
 void rondo__context_end_main(struct run *run);
 
 /* On the loop's own stack: call fn(arg) where *vars is current. */

@@ -98,10 +98,14 @@ void rondo_frame_describe(const void *frame, char *buf, size_t size_bytes)
 	rondo__backtrace_describe(frame, buf, size_bytes);
 }
 
-void rondo__debug_describe(const struct rondo_task *t, char *buf, size_t size)
+/* On its own, because it takes much of a task's stack. */
+void rondo__debug_report(const struct loop *l, const struct rondo_task *t, struct rondo_report *r)
 {
-	buf[0] = '\0';
-	add_created(t, buf, size);
+	char details[DETAILS_BYTES] = "";
+
+	add_created(t, details, sizeof(details));
+	r->details = details;
+	l->options.on_error(r, l->options.on_error_arg);
 }
 
 /* --- steps ----------------------------------------------------------------------------------- */

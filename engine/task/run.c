@@ -232,6 +232,17 @@ static void close_resources(struct run *run)
 	rondo__task_unref(task);
 }
 
+/* Their stacks go with the loop; what else they have must go before. */
+static void free_forgotten(struct loop *l)
+{
+	for (struct list *p = l->tasks.next; p != &l->tasks; p = p->next) {
+		struct rondo_task *t = container_of(p, struct rondo_task, link);
+
+		if (t->extended)
+			rondo__context_leave(task_of(t));
+	}
+}
+
 static void stop_watching(struct loop *l)
 {
 	if (l->watches_sigint)
@@ -298,7 +309,6 @@ int rondo__run_main(struct run *run, rondo_fn *main, void *arg)
 	if (!run->main_task)
 		return -ENOMEM;
 	rondo__sigpipe_block(&sigpipe, &l->ring);
-	rondo__context_begin_main(run);
 	begin_turns(run);
 	l->interrupted = l->interrupted_late = false;
 	rondo__sigint_watch(l);
@@ -374,6 +384,7 @@ void rondo__run_close(struct run *run)
 	release_main(run);		/* so late: a call from outside may still name it */
 	report_forgotten(l);
 	rondo__debug_report_leaks(l);
+	free_forgotten(l);
 	rondo__handles_drop(run);
 	rondo__watches_remove(run);
 	vars_put(run->vars);

@@ -196,16 +196,15 @@ rondo_task *rondo_create_task(rondo_fn *fn, void *arg)
 
 void rondo__task_report(const struct loop *l, struct rondo_task *t, const char *message, int error)
 {
-	char created[2048];
 	struct rondo_report report = {
 		.message = message, .task = t ? rondo_task_name(t) : NULL, .error = error,
 	};
 
-	if (t && unlikely(task_known(t)->created)) {
-		rondo__debug_describe(t, created, sizeof(created));
-		report.details = created;
-	}
-	if (l->options.on_error)
+	if (!l->options.on_error)
+		return;
+	if (t && unlikely(task_known(t)->created))
+		rondo__debug_report(l, t, &report);
+	else
 		l->options.on_error(&report, l->options.on_error_arg);
 }
 

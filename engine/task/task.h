@@ -131,8 +131,8 @@ void rondo__task_report_unseen(struct rondo_task *t);
 /* Debug mode: the task is new; it is freed. */
 void rondo__debug_created(struct rondo_task *t);
 void rondo__debug_freed(struct task *own);
-/* Where the task was created, as lines for a report; empty if that is not known. */
-void rondo__debug_describe(const struct rondo_task *t, char *buf, size_t size);
+/* Tell on_error, and where the task was created. */
+void rondo__debug_report(const struct loop *l, const struct rondo_task *t, struct rondo_report *r);
 /* Tell on_error, if anybody listens. */
 void rondo__task_report(const struct loop *l, struct rondo_task *t, const char *message, int error);
 #endif

@@ -8,6 +8,7 @@
 #include <signal.h>
 
 #include "rondo/file.h"
+#include "rondo/loop.h"
 #include "rondo/task.h"
 #include "rondo/time.h"
 
@@ -87,9 +88,15 @@ static void test_f21_a_child_that_awaits_dies_saying_why(void **state)
 	assert_non_null(strstr(t.text, "outside a task"));
 }
 
+/* R10: also as the child sees it, it has no loop. */
 static void leave_in_the_child(struct fork_test *t)
 {
+	struct rondo_loop_stats stats;
+
 	(void)t;
+	rondo_loop_stats(&stats);
+	if (rondo_loop_current() || rondo_current_task() || stats.n_turns)
+		_exit(1);
 }
 
 static int child_leaves(void *arg)

@@ -15,6 +15,7 @@
 #include "rondo/runner.h"
 #include "rondo/socket.h"
 #include "rondo/splice.h"
+#include "rondo_sim.h"
 
 static struct told {
 	unsigned n;
@@ -226,6 +227,51 @@ static int looks_for_own_handler(void *arg)
 	return 0;
 }
 
+static atomic_uint n_stuck;
+
+static void counts_stuck(const struct rondo_report *r, void *arg)
+{
+	*(bool *)arg = r->task && r->details && strstr(r->details, "\n  #1 ");
+	atomic_fetch_add(&n_stuck, 1);
+}
+
+static int spins_until_both_are_told(void *arg)
+{
+	(void)arg;
+	while (atomic_load(&n_stuck) < 2)
+		;
+	return 0;
+}
+
+static void *runs_in_debug_mode(void *arg)
+{
+	const struct rondo_options o = { .debug = true, .slow_seconds = 0.02,
+					 .on_stuck = counts_stuck, .on_stuck_arg = arg };
+
+	return (void *)(intptr_t)rondo_run_with(&o, spins_until_both_are_told, NULL);
+}
+
+/* Each thread is asked where it is, and answers for itself. */
+static void test_several_loops_are_watched(void **state)
+{
+	bool told_both[2] = { false };
+	pthread_t threads[2];
+	void *ret;
+
+	(void)state;
+	skip_threads_under_valgrind();
+	atomic_store(&n_stuck, 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, runs_in_debug_mode, &told_both[i]),
+				 0);
+	for (int i = 0; i < 2; i++) {
+		pthread_join(threads[i], &ret);
+		assert_null(ret);
+		assert_true(told_both[i]);
+	}
+	assert_true(has_handler(SIG_DFL));
+}
+
 /* The signal is given back, and not taken from anybody. */
 static void test_the_signal_is_borrowed(void **state)
 {
@@ -430,6 +476,35 @@ static void test_debug_mode_keeps_the_order(void **state)
 	assert_int_equal(told.n, 0);
 }
 
+static int sim_main(void *arg)
+{
+	struct rondo_debug_stats stats;
+	rondo_task *t = rondo_create_task(says_twice, word("a"));
+	int fds[2];
+
+	(void)arg;
+	if (rondo_pipe(fds, 0) < 0 || rondo_sleep(0.5) < 0 || rondo_await(t) < 0)
+		return -1;
+	if (rondo_close(fds[0]) < 0 || rondo_close(fds[1]) < 0)
+		return -1;
+	rondo_debug_stats(&stats);
+	return stats.n_steps > 5 ? 0 : rondo_sim_fail("%u steps", (unsigned)stats.n_steps);
+}
+
+/* Debug mode is for programs under test, too. */
+static void test_debug_mode_in_the_simulated_kernel(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= STEP_SIZE(100, 10); seed++) {
+		struct rondo_sim_options o = { .seed = seed, .no_faults = true, .run = debug_options(),
+					       .on_failure = rondo_sim_print_failure };
+
+		assert_int_equal(rondo_sim_run(&o, sim_main, NULL), 0);
+		assert_int_equal(told.n, 0);
+	}
+	step_log[0] = '\0';
+}
+
 static void test_there_are_no_stats_without_debug_mode(void **state)
 {
 	struct rondo_debug_stats stats;
@@ -478,12 +553,14 @@ int main(void)
 		cmocka_unit_test(test_a_slow_call_is_told),
 		cmocka_unit_test(test_a_stuck_step_is_told_while_it_is_stuck),
 		cmocka_unit_test(test_a_blocking_call_is_told_with_its_place),
+		cmocka_unit_test(test_several_loops_are_watched),
 		cmocka_unit_test(test_the_signal_is_borrowed),
 		cmocka_unit_test(test_a_task_that_swallows_its_cancel_is_told),
 		cmocka_unit_test(test_a_handle_that_is_left_is_told),
 		cmocka_unit_test(test_a_descriptor_that_is_left_is_told),
 		cmocka_unit_test(test_reports_say_where_the_task_was_created),
 		cmocka_unit_test(test_debug_mode_keeps_the_order),
+		cmocka_unit_test(test_debug_mode_in_the_simulated_kernel),
 		cmocka_unit_test(test_there_are_no_stats_without_debug_mode),
 		cmocka_unit_test(test_cancelling_from_another_thread_is_a_bug),
 	};
