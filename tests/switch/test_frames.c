@@ -128,11 +128,12 @@ static void test_frames_have_names(void **state)
 
 	(void)state;
 	rondo__backtrace_describe((void *)(uintptr_t)mmap, name, sizeof(name));
-	assert_non_null(strchr(name, '+'));
+	if (strncmp(name, "0x", 2) != 0)	/* as in a static program, which has no names */
+		assert_non_null(strchr(name, '+'));
 	rondo__backtrace_describe((void *)16, name, sizeof(name));
 	assert_string_equal(name, "0x10");
 	rondo__backtrace_describe((void *)(uintptr_t)mmap, tiny, sizeof(tiny));
-	assert_int_equal(strlen(tiny), 3);
+	assert_int_equal(strlen(tiny), sizeof(tiny) - 1);
 }
 
 int main(void)
