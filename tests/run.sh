@@ -197,7 +197,7 @@ ordinary_user() {
 	suite 'suite ordinary user' '' \
 		env LD_LIBRARY_PATH="$copy/build" TMPDIR="$copy/cwd" HOME="$copy/cwd" \
 		timeout 3000 python3 "$root/tests/support/run_under.py" "$out/gcc" \
-		--except '^(base|random)/' --cwd "$copy/cwd" \
+		--except '^(base|random|differential)/' --cwd "$copy/cwd" \
 		--move "$out/gcc=$copy/build" --move "$root=$copy/source" -- \
 		setpriv --reuid='{id}' --regid='{id}' --clear-groups \
 		prlimit --memlock=8388608:8388608 --nofile=1024:1024

@@ -2,7 +2,7 @@
 """Scenarios from seeds: the same seed, the same scenario, in every version of Python.
 
 They are small and crowded: few objects, few ticks, so that things happen in the same turn. What
-is left out is in the table of tests/parity.md: limits that are up at once (W7, W10).
+is left out is in the last table of tests/parity.md.
 """
 import random
 
@@ -54,8 +54,6 @@ class Generator:
             if self.random.random() < .3:
                 program.append(Op("return", [who + 1]))
         self.start_all(programs)
-        for program in programs:
-            self.number(program, [0])
         return Scenario(seed, [(pick((0, 1, 1, 2)), pick((False, True))) for _ in range(2)],
                         pick((1, 2, 2, 3)),
                         [(pick(("fifo", "fifo", "lifo", "priority")), pick((0, 1, 1, 2)))
@@ -78,13 +76,6 @@ class Generator:
         for number in range(1, len(programs)):
             if number not in started or self.random.random() < .5:
                 programs[0].insert(0, Op("create", [number]))
-
-    def number(self, ops, count):
-        for op in ops:
-            count[0] += 1
-            op.number = count[0]
-            for block in (op.body, op.cleanup):
-                self.number(block or [], count)
 
     def block(self, who, depth, n):
         ops = []

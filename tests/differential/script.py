@@ -22,10 +22,12 @@ two locks, two events, two conditions (of lock 0 and lock 1), four futures, four
 
 
 class Op:
+    """A statement."""
     __slots__ = ("name", "args", "swallow", "number", "body", "cleanup")
 
     def __init__(self, name, args=(), swallow=False, body=None, cleanup=None):
-        self.name, self.args, self.swallow, self.number = name, args, swallow, 0
+        self.name, self.args, self.swallow = name, args, swallow
+        self.number = 0  # in its task, from 1 on, once it was parsed
         self.body, self.cleanup = body, cleanup
 
 

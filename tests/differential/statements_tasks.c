@@ -173,6 +173,17 @@ static void list_done(struct machine *m, rondo_task *const tasks[], int n, char 
 		}
 }
 
+/* Is there nothing to wait for? */
+static bool is_over(rondo_task *const tasks[], int n, enum rondo_return_when when)
+{
+	int n_done = count_done(tasks, n, false);
+
+	for (int i = 0; i < n && when == RONDO_FIRST_EXCEPTION; i++)
+		if (rondo_task_state(tasks[i]) == RONDO_FAILED)
+			return true;
+	return n_done == n || (when == RONDO_FIRST_COMPLETED && n_done);
+}
+
 int do_wait(struct program *p, const struct line *op, char *value)
 {
 	static const enum rondo_return_when modes[] = { RONDO_ALL_COMPLETED, RONDO_FIRST_COMPLETED,
@@ -181,16 +192,20 @@ int do_wait(struct program *p, const struct line *op, char *value)
 	rondo_task *tasks[MAX_ARGS];
 	int n = tasks_of_args(p, op, 2, tasks);
 	ssize_t ret;
+	bool was_over;
 
-	if (!n || count_done(tasks, n, false)) {
+	if (!n) {
 		value_of(value, "none");
 		return 0;
 	}
+	was_over = is_over(tasks, n, modes[op->args[0]]);
 	ret = rondo_wait((size_t)n, tasks, modes[op->args[0]],
 			 op->args[1] ? seconds_of(op->args[1]) : RONDO_FOREVER);
 	if (ret < 0)
 		return (int)ret;
 	if (!op->args[1] || rondo_now_ns() < deadline_ns)
+		ret = one_turn_later(0);
+	if (was_over && ret == 0)	/* asyncio's callbacks are called soon, too */
 		ret = one_turn_later(0);
 	if (ret < 0)
 		return (int)ret;
