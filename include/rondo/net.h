@@ -236,7 +236,7 @@ RONDO_API int rondo_server_shutdown(rondo_server *server, double grace);
 
 /* Shut down without grace, if that was not done, and free the server: the end of `async with`.
  *
- * Owns:    server is gone. NULL is ignored.
+ * Owns:    server is gone. NULL is ignored. Not in a handler of its own.
  * Awaits:  yes, while handlers are running.
  * Cancel:  waits for the caller's next await. */
 RONDO_API void rondo_server_free(rondo_server *server);

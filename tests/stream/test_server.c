@@ -512,6 +512,49 @@ static int shutdown_of_the_stubborn(void *arg)
 
 SERVERS_RUN(test_shutdown_aborts_the_stubborn, shutdown_of_the_stubborn)
 
+/* A client that does not read: the handler has returned, its last bytes cannot be sent. */
+enum { UNREAD_BYTES = 16 << 20 };
+
+static int write_much(rondo_stream *s, void *arg)
+{
+	static char bytes[UNREAD_BYTES];
+
+	(void)arg;
+	return rondo_stream_write(s, bytes, sizeof(bytes));	/* into the write buffer */
+}
+
+static int unread(void *arg)
+{
+	const struct rondo_server_options o = { .stream.write_buffer = UNREAD_BYTES + 1 };
+
+	(void)arg;
+	for (int abort = 0; abort < 2; abort++) {
+		rondo_server *server;
+		rondo_stream *s;
+
+		CHECK_EQUAL(rondo_start_server(write_much, NULL, servers_loopback, 0, &o, &server),
+			    0);
+		CHECK_EQUAL(servers_connect(server, &s), 0);
+		CHECK_EQUAL(turns(30), 0);
+		CHECK_EQUAL(rondo_server_n_clients(server), 1);
+		rondo_server_close_clients(server);
+		CHECK_EQUAL(turns(MATRIX_TURNS), 0);
+		CHECK_EQUAL(rondo_server_n_clients(server), 1);
+		if (abort) {
+			rondo_server_abort_clients(server);
+			rondo_server_close(server);
+			CHECK_EQUAL(rondo_server_wait_closed(server), 0);
+		} else {
+			CHECK_EQUAL(rondo_server_shutdown(server, 0.01), -ETIMEDOUT);
+		}
+		rondo_server_free(server);
+		rondo_stream_abort(s);
+	}
+	return 0;
+}
+
+SERVERS_RUN(test_a_client_that_does_not_read_holds_nobody_up, unread)
+
 static int shut_down_slowly(void *arg)
 {
 	(void)arg;
@@ -676,6 +719,7 @@ int main(void)
 		cmocka_unit_test(test_close_clients_and_abort_clients),
 		cmocka_unit_test(test_shutdown_cancels_after_the_grace),
 		cmocka_unit_test(test_shutdown_aborts_the_stubborn),
+		cmocka_unit_test(test_a_client_that_does_not_read_holds_nobody_up),
 		cmocka_unit_test(test_a_cancel_ends_the_grace_and_a_leak_is_told),
 		cmocka_unit_test(test_without_descriptors_it_pauses_and_says_so_once),
 		cmocka_unit_test(test_a_listening_socket_can_be_adopted),
