@@ -132,7 +132,7 @@ class Generator:
         return self.random.randrange(who + 1, self.n_tasks)
 
     def some_later(self, who):
-        return [self.later(who) for _ in range(self.random.choice((1, 2, 2, 3)))]
+        return [self.later(who) for _ in range(self.random.choice((1, 2, 2, 3, 6)))]
 
     def ticks(self, least):
         return self.random.choice((least, 1, 1, 2, 2, 3, 4))
