@@ -84,12 +84,21 @@ def undeclare(root, _build):
     path.write_text(text[:offset] + text[end:])
 
 
-def stray_symbol(_root, build, library="librondo.a"):
+def stray_symbol(_root, build):
     with tempfile.TemporaryDirectory(prefix="rondo-symbols-") as folder:
         source = pathlib.Path(folder, "stray.c")
         source.write_text("int stray_symbol = 1;\n")
         output("cc", "-c", source, "-o", source.with_suffix(".o"))
-        output("ar", "r", build / library, source.with_suffix(".o"))
+        output("ar", "r", build / "librondo.a", source.with_suffix(".o"))
+
+
+def stray_tls(_root, build):
+    """A librondo_tls that has one symbol, a foreign one; also where none was built."""
+    source = build / "stray.c"
+    source.write_text("int stray_symbol = 1;\n")
+    output("cc", "-shared", "-fPIC", source, "-o", build / "librondo_tls.so")
+    output("cc", "-c", source, "-o", source.with_suffix(".o"))
+    output("ar", "r", build / "librondo_tls.a", source.with_suffix(".o"))
 
 
 def claim_shadow_stack(root, _build):
@@ -106,6 +115,9 @@ PLANTS = [
     hygiene.Plant("a function exported and not declared", undeclare,
                   "exported, but no public header declares it"),
     hygiene.Plant("a global symbol with a foreign name", stray_symbol, "librondo.a: stray_symbol"),
+    hygiene.Plant("a symbol of the TLS library that no header declares", stray_tls,
+                  "librondo_tls.so: stray_symbol: exported, but"),
+    hygiene.Plant("a foreign name in the TLS library", stray_tls, "librondo_tls.a: stray_symbol"),
 ]
 if platform.machine() == "x86_64":
     PLANTS.append(hygiene.Plant("a shadow-stack claim in the switch", claim_shadow_stack, "SHSTK"))

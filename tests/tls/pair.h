@@ -50,8 +50,8 @@ static inline bool have_program(const char *test)
 
 /* --- contexts ------------------------------------------------------------------------------ */
 
-static char last_failure[200];		/* what on_failure was told last */
-static int last_failure_error;
+static _Thread_local char last_failure[200];	/* what on_failure was told last */
+static _Thread_local int last_failure_error;
 
 static inline void note_failure(int error, const char *why, void *arg)
 {

@@ -421,6 +421,41 @@ static void test_versions_and_ciphers(void **state)
 	assert_string_equal(p.client_why, "refused by the peer: tlsv1 alert protocol version");
 }
 
+/* --- threads ------------------------------------------------------------------------------- */
+
+static int worker_main(void *arg)
+{
+	const struct pair *shared = arg;
+
+	for (int i = 0; i < 10; i++) {
+		struct pair p = *shared;
+
+		if (talk_main(&p) < 0)
+			return -1;
+		p.host = "nobody.test";
+		if (refused_main(&p) < 0)
+			return -1;
+		CHECK_EQUAL(p.client_ret, -EKEYREJECTED);
+		CHECK(strcmp(p.client_why, "certificate verify failed: hostname mismatch") == 0);
+	}
+	return 0;
+}
+
+static void test_loops_of_several_threads_share_contexts(void **state)
+{
+	struct pair p = { .client_tls = client_context() };
+	int ret;
+
+	(void)state;
+	p.server_tls = context((struct rondo_tls_context_options){ .is_server = true,
+								   .cert_file = "both.pem" });
+	ret = rondo_run_workers(4, worker_main, &p);
+	assert_checks_passed();
+	assert_int_equal(ret, 0);
+	rondo_tls_context_free(p.server_tls);
+	rondo_tls_context_free(p.client_tls);
+}
+
 /* --- contexts that cannot be --------------------------------------------------------------- */
 
 static void assert_no_context(struct rondo_tls_context_options o, int error, const char *why)
@@ -471,6 +506,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_a_server_has_a_certificate_for_each_name),
 	cmocka_unit_test(test_a_server_may_be_asked_for_a_names_context),
 	cmocka_unit_test(test_versions_and_ciphers),
+	cmocka_unit_test(test_loops_of_several_threads_share_contexts),
 	cmocka_unit_test(test_a_bad_context_is_refused_with_a_reason),
 };
 

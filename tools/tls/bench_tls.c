@@ -134,6 +134,8 @@ static int measure(void *arg, double *ns)
 
 	if (fd < 0)
 		return fd;
+	if (c->load->n_connections > MAX_CONNECTIONS || c->load->message_bytes > MAX_MESSAGE)
+		return -EINVAL;
 	server = bench_fork_server(c->serve, fd, rondo_tls_context_native(tls));
 	close(fd);
 	if (server < 0)
@@ -198,7 +200,8 @@ static int set_up(void)
 	return ret < 0 ? ret : client ? 0 : -ENOMEM;
 }
 
-int main(void)
+/* rondo_bench_tls [CONNECTIONS BYTES REQUESTS]: that alone, for a profiler. */
+int main(int argc, char **argv)
 {
 	struct bench_pin pin;
 	int ret = set_up();
@@ -209,7 +212,8 @@ int main(void)
 	if (ret < 0)
 		return 1;
 	bench_print_conditions(stdout);
-	ret = compare_all();
+	ret = argc == 4 ? compare((unsigned)atoi(argv[1]), atoi(argv[2]), (unsigned)atoi(argv[3])) :
+			  compare_all();
 	bench_pin_end(&pin);
 	SSL_CTX_free(client);
 	rondo_tls_context_free(tls);
