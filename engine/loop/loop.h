@@ -80,13 +80,14 @@ struct wait {
 };
 
 struct rondo_task {
-	/* What a switch touches is one cache line, right above the task's first frames. */
+	/* What a switch, or a cancel, touches is one cache line, right above the task's first
+	 * frames. */
 	struct context ctx;		/* where it continues, while not running */
 	struct wait *wait;		/* L3 */
 	struct loop *loop;
 	uint8_t state;			/* enum rondo_task_state */
 	bool must_cancel;		/* the next await returns -ECANCELED */
-	bool retrieved;			/* somebody has seen the result */
+	bool extended;			/* task/ has written to what it keeps behind this */
 	bool cancel_late;		/* must_cancel came while an op went well (O3): the result counts */
 	uint32_t n_cancels;		/* asyncio's cancelling() */
 	uint64_t cancel_id;		/* of the last request that came by (cancel.c) */
@@ -95,7 +96,7 @@ struct rondo_task {
 	uint32_t n_refs;
 	int result;			/* valid once state is not RONDO_PENDING */
 	bool painted;			/* its stack can be measured */
-	bool extended;			/* task/ has written to what it keeps behind this */
+	bool retrieved;			/* somebody has seen the result */
 	rondo_fn *fn;
 	void *arg;
 	struct stack *stack;		/* this block lies right below it */
