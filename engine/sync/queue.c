@@ -197,7 +197,8 @@ int rondo__queue_waited(struct rondo_queue *q, enum queue_side side, const struc
 /* One function for both sides, which the verbs jump to. The processor predicts returns by the calls
  * that were made last; after a switch those are the other task's, and each return to another place
  * than there costs some 15 ns. So a getter and a putter that wait for each other come back the same
- * way, but for the last step. */
+ * way, but for the last step: the two of these are 30 of the 50 ns that an item takes through a queue of
+ * one. */
 static __attribute__((noinline)) int wait_and_try(struct rondo_queue *q, void *value,
 						  enum queue_side side)
 {

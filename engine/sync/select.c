@@ -331,8 +331,12 @@ static int begin_all(struct select *s)
 {
 	int ret = 0;
 
-	for (size_t i = 0; i <= s->n_cases; i++)
-		*entry_of(case_at(s, i)) = (struct entry){ .select = s };
+	for (size_t i = 0; i <= s->n_cases; i++) {
+		struct entry *e = entry_of(case_at(s, i));
+
+		e->select = s;
+		e->begun = e->polling = false;
+	}
 	for (size_t i = 0; i <= s->n_cases && ret == 0 && !s->is_over; i++) {
 		struct rondo_select_case *c = case_at(s, i);
 

@@ -18,6 +18,15 @@ struct pair {
 	unsigned n;			/* of each task */
 };
 
+RONDO_GENERATOR(unsigned, counting)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; ret == 0; i++)
+		ret = counting_yield(gen, i);
+	return ret;
+}
+
 /* --- alone ----------------------------------------------------------------------------------- */
 
 static int lock_alone(struct pair *p)
@@ -101,6 +110,51 @@ static int two_tasks(struct pair *p, rondo_fn *a, rondo_fn *b)
 	return RONDO_GATHER(rondo_create_task(a, p), rondo_create_task(b, p));
 }
 
+/* As gets_items(), by a select that also waits for another queue. */
+static int selects_items(void *arg)
+{
+	struct pair *p = arg;
+	struct rondo_queue other;
+	void *item;
+	int ret = rondo_queue_init(&other, 1);
+
+	for (unsigned i = 0; i < p->n && ret >= 0; i++) {
+		struct rondo_select_case cases[] = {
+			rondo_select_get(&other, &item), rondo_select_get(&p->queue, &item),
+		};
+
+		ret = rondo_select(cases, 2, RONDO_FOREVER);
+	}
+	rondo_queue_free(&other);
+	return ret < 0 ? ret : 0;
+}
+
+static int select_two(struct pair *p)
+{
+	return two_tasks(p, puts_items, selects_items);
+}
+
+static int meet_two(struct pair *p)
+{
+	const struct rondo_queue_options o = { .rendezvous = true };
+	int ret;
+
+	rondo_queue_free(&p->queue);
+	ret = rondo_queue_init_with(&p->queue, &o);
+	return ret < 0 ? ret : two_tasks(p, puts_items, gets_items);
+}
+
+static int generator_two(struct pair *p)
+{
+	struct counting_generator *g = counting();
+	unsigned value;
+	int ret = 0;
+
+	for (unsigned i = 0; i < p->n && ret == 0; i++)
+		ret = counting_next(g, &value);
+	return counting_end(g, ret);
+}
+
 static int lock_two(struct pair *p)
 {
 	return two_tasks(p, lock_in_turn, lock_in_turn);
@@ -152,7 +206,9 @@ int bench_sync(struct bench_report *report)
 	static struct what lock = { lock_alone, N_OPS, 1, 0 }, turns = { lock_two, N_ITEMS, 1, 0 },
 			   semaphore = { semaphore_alone, N_OPS, 1, 0 },
 			   alone = { queue_alone, N_OPS, 1, 0 }, one = { queue_two, N_ITEMS, 1, 0 },
-			   many = { queue_two, N_ITEMS, 64, 0 };
+			   many = { queue_two, N_ITEMS, 64, 0 }, meet = { meet_two, N_ITEMS, 1, 0 },
+			   selects = { select_two, N_ITEMS, 1, 0 },
+			   yields = { generator_two, N_ITEMS, 1, 0 };
 	static const struct bench_case cases[] = {
 		{ "lock + unlock", measure, &lock },
 		{ "semaphore acquire + release", measure, &semaphore },
@@ -160,8 +216,11 @@ int bench_sync(struct bench_report *report)
 		{ "queue put + get, two tasks, 1 item", measure, &one },
 		{ "queue put + get, two tasks, 64 items", measure, &many },
 		{ "lock handed over twice, with a yield", measure, &turns },
+		{ "channel without room, send + receive", measure, &meet },
+		{ "select of two gets, and a put", measure, &selects },
+		{ "generator, yield + next", measure, &yields },
 	};
-	static const double targets[] = { 10, NAN, NAN, 60, 60, NAN };
+	static const double targets[] = { 10, NAN, NAN, 60, 60, NAN, NAN, NAN, NAN };
 	enum { N_CASES = sizeof(cases) / sizeof(cases[0]) };
 	struct bench_outcome outcomes[BENCH_MAX_CASES];
 	struct bench_pin pin;
