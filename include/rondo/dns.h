@@ -48,7 +48,8 @@ RONDO_API RONDO_MUST_CHECK int rondo_dns_configure(const struct rondo_dns_option
 
 /* Find the addresses of a host: getaddrinfo(3). Flags AI_PASSIVE, AI_NUMERICHOST, AI_NUMERICSERV,
  * AI_CANONNAME, AI_V4MAPPED and AI_ALL are heeded; AI_ADDRCONFIG is not needed, as addresses that
- * cannot be reached from here come last. Otherwise IPv6 comes first.
+ * cannot be reached from here come last. Otherwise IPv6 comes first. At most 64 of each host are
+ * given out.
  *
  * Owns:    on success *list is the caller's, for rondo_freeaddrinfo(); else it is untouched. host
  *          (NULL: this machine), service (NULL: port 0) and hints (NULL: anything) must stay until

@@ -72,7 +72,7 @@ static void test_numbers_are_answered_without_a_wait(void **state)
 	static const struct addrinfo v6 = { .ai_socktype = SOCK_STREAM, .ai_family = AF_INET6 };
 	static const struct addrinfo mapped = { .ai_socktype = SOCK_STREAM, .ai_family = AF_INET6,
 						.ai_flags = AI_V4MAPPED };
-	static const struct question all[] = {
+	const struct question all[] = {
 		{ "192.0.2.1", "80", stream, 0, "192.0.2.1 80 1/6" },
 		{ "192.0.2.1", "80", v4, 0, "192.0.2.1 80 1/6" },
 		{ "2001:db8::1", "443", v6, 0, "2001:db8::1 443 1/6" },
