@@ -351,5 +351,8 @@ const struct kernel rondo__kernel_linux = {
 	.now = failing_now,
 	.entropy = failing_entropy,
 	.call = failing_call,
+	.sigaction = linux_sigaction,
+	.signals = &linux_signals,
+	.spawn = rondo__spawn_linux,
 };
 #endif
