@@ -153,6 +153,8 @@ static void answer_key_update(struct tls *t)
 static int speak(struct tls *t)
 {
 	answer_key_update(t);
+	if (t->write_error)		/* nobody hears it any more */
+		t->out.begin = t->out.end = 0;
 	if (is_empty(&t->out) || rondo_lock_locked(&t->sending))
 		return 0;
 	if (t->out.end > TLS_FLOOD_BYTES)

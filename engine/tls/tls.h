@@ -8,6 +8,8 @@
  * stream.c    the class of stream that this is, and rondo_start_tls()
  * peer.c      who the other side is; error.c: what went wrong, in words
  *
+ * The kernel's TLS is not used: it is for sockets alone, and this goes over any stream.
+ *
  * E1  OpenSSL never waits. It reads what the stream below has lent, or is told to come again; it
  *     writes to `out`, which grows rather than refuse. So each of its calls is one step that no other
  *     task of the loop can interrupt, and one task may read while another writes without a lock

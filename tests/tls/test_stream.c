@@ -4,6 +4,7 @@
  * both ends in one loop, over sockets small enough to fill. */
 #include "pair.h"
 
+#include <fcntl.h>
 #include <openssl/ssl.h>
 
 enum { LONG_WAY = 10 << 20 };
@@ -126,6 +127,46 @@ static void test_pieces_arrive_as_one_message(void **state)
 
 	(void)state;
 	run_pair(pieces_main, &p);
+}
+
+static int file_reader(void *arg)
+{
+	struct pair *p = arg;
+
+	return rondo_stream_read_exactly(p->server, incoming, sizeof(incoming), NULL);
+}
+
+static int file_main(void *arg)
+{
+	struct pair *p = arg;
+	rondo_task *reading;
+	int64_t n_sent;
+	int fd;
+
+	fd = open("file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	CHECK(fd >= 0);
+	for (size_t i = 0; i < sizeof(outgoing); i++)
+		outgoing[i] = (char)byte_at(i);
+	CHECK_EQUAL(write(fd, outgoing, sizeof(outgoing)), sizeof(outgoing));
+	p->plain.exclusive = true;
+	if (pair_open(p) < 0)
+		return -1;
+	reading = rondo_create_task(file_reader, p);
+	CHECK_EQUAL(rondo_stream_sendfile(p->client, fd, 0, -1, &n_sent), 0);
+	CHECK_EQUAL(n_sent, sizeof(outgoing));
+	CHECK_EQUAL(rondo_await(reading), 0);
+	CHECK_EQUAL(memcmp(incoming, outgoing, sizeof(outgoing)), 0);
+	close(fd);
+	return pair_close(p);
+}
+
+/* U3: it goes through TLS, not past it to the socket. */
+static void test_a_file_is_sent_encrypted(void **state)
+{
+	struct pair p = open_pair();
+
+	(void)state;
+	run_pair(file_main, &p);
 }
 
 /* --- ends ---------------------------------------------------------------------------------- */
@@ -422,6 +463,7 @@ static void test_there_is_no_renegotiation(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_ten_megabytes_go_both_ways_at_once),
 	cmocka_unit_test(test_pieces_arrive_as_one_message),
+	cmocka_unit_test(test_a_file_is_sent_encrypted),
 	cmocka_unit_test(test_half_a_stream_can_be_closed),
 	cmocka_unit_test(test_a_good_end_is_read_as_the_end),
 	cmocka_unit_test(test_an_end_without_close_notify_is_an_error),
