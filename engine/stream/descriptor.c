@@ -62,7 +62,7 @@ static int write_all(struct rondo_stream *s, const struct iovec *iov, size_t n_i
 	for (skip(&c, 0); c.n_iov && ret >= 0; skip(&c, ret > 0 ? (size_t)ret : 0)) {
 		int n = next_parts(&c, parts);
 
-		ret = write(s, parts, n, (size_t)n < c.n_iov);
+		ret = s->closed ? -EBADF : write(s, parts, n, (size_t)n < c.n_iov);
 		if (ret == 0)
 			ret = -EIO;	/* some driver took nothing and gave no reason */
 		*n_written += ret > 0 ? (size_t)ret : 0;
@@ -72,12 +72,16 @@ static int write_all(struct rondo_stream *s, const struct iovec *iov, size_t n_i
 
 /* --- ending ---------------------------------------------------------------------------------- */
 
+/* Whoever was woken before we came may begin to wait once more, and is told again. */
 static void fd_interrupt(void *self)
 {
 	struct rondo_stream *s = self;
 
-	if (s->fd >= 0)
+	while (s->n_users && s->fd >= 0) {
 		(void)rondo__op_close_fd(s->fd);
+		if (s->n_users)
+			rondo__requeue(rondo__self());
+	}
 }
 
 static int fd_close(void *self, bool abort)

@@ -110,6 +110,8 @@ static int flush_before_waiting(struct rondo_stream *s)
 
 	if (unlikely(s->n_out) && !rondo_lock_locked(&s->write_lock))
 		ret = rondo_stream_flush(s);
+	if (unlikely(s->closed))
+		return -EBADF;
 	return ret == -ECANCELED ? ret : 0;	/* else the next writer hears of it */
 }
 

@@ -56,8 +56,8 @@ struct rondo_stream_class {
 	int (*write)(void *self, const struct iovec *iov, size_t n_iov, size_t *n_written);
 	/* Tell the peer that no more comes. Optional. */
 	int (*shutdown_write)(void *self);
-	/* Make what is under way in other tasks return -EBADF; close follows when it has. Optional:
-	 * without it, close waits for them. */
+	/* Make what is under way in other tasks, whatever it does next, return -EBADF; close follows
+	 * when it has. Optional: without it, close waits for them. */
 	void (*interrupt)(void *self);
 	/* End, at once if abort is true, and free self, whatever this returns. Nothing else is under
 	 * way. What was written is out already, or given up. */

@@ -362,6 +362,29 @@ static void test_abort_resets(void **state)
 	run_writing(PAIR_TCP, abort_it, NULL);
 }
 
+/* The write may have got on, and its task not run, when the abort comes: it must not begin again. */
+static int abort_between_waits(void *arg)
+{
+	rondo_task *writer;
+
+	CHECK_EQUAL(stream_begin(NULL), 0);
+	writer = rondo_create_task(write_big, NULL);
+	CHECK_EQUAL(turns(MATRIX_TURNS), 0);
+	CHECK_EQUAL(rondo_task_state(writer), RONDO_PENDING);
+	CHECK(peer_take(0, 60000) > 0);
+	CHECK_EQUAL(turns(*(const int *)arg), 0);
+	rondo_stream_abort(stream);
+	CHECK_EQUAL(rondo_await(writer), -EBADF);
+	return 0;
+}
+
+static void test_abort_between_two_waits(void **state)
+{
+	(void)state;
+	for (int n = 0; n < 5; n++)
+		run_writing_to_all(abort_between_waits, &n);
+}
+
 static int close_it(void *arg)
 {
 	(void)arg;
@@ -586,6 +609,7 @@ int main(void)
 		cmocka_unit_test(test_a_peer_that_is_gone),
 		cmocka_unit_test(test_close_tells_of_bytes_that_never_went_out),
 		cmocka_unit_test(test_abort_resets),
+		cmocka_unit_test(test_abort_between_two_waits),
 		cmocka_unit_test(test_a_close_that_has_to_send_can_be_cancelled),
 		cmocka_unit_test(test_a_close_with_nothing_to_send_is_not_cancelled),
 		cmocka_unit_test(test_half_close),
