@@ -67,6 +67,7 @@ struct dns {
 	struct rondo_dns_options options;	/* with no zeroes left */
 	char servers[256];		/* options.servers points here, or is NULL */
 	struct dns_cache cache;
+	struct list lookups;		/* of c-ares, under way */
 	struct pool pool;		/* for libc alone (K6): DNS does not wait behind other work */
 };
 
@@ -89,10 +90,12 @@ int rondo__dns_find_name(const struct dns_address *address, char *name, size_t s
 
 /* Ask c-ares for either or both, at the same time; NULL: not asked for. Returns 0 when each has
  * its answer, or an error that is none: -ECANCELED, -ENOMEM. */
-int rondo__dns_cares(const struct dns *d, const char *host, struct dns_answer *v4,
+int rondo__dns_cares(struct dns *d, const char *host, struct dns_answer *v4,
 		     struct dns_answer *v6);
-int rondo__dns_cares_name(const struct dns *d, const struct dns_address *address, char *name,
+int rondo__dns_cares_name(struct dns *d, const struct dns_address *address, char *name,
 			  size_t size);
+/* Free what lookups under way have allocated, as rondo__loop_abandon(). */
+void rondo__dns_cares_abandon(struct dns *d);
 extern const bool rondo__dns_has_cares;
 
 int rondo__dns_libc(struct dns *d, const char *host, int family, struct dns_addresses *found);

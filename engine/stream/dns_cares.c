@@ -110,7 +110,8 @@ static void v4_answered(void *arg, int status, int n_timeouts, struct ares_addri
 
 	(void)n_timeouts;
 	l->n_pending--;
-	take_answer(l->v4, status, info);
+	if (!l->lost)
+		take_answer(l->v4, status, info);
 }
 
 static void v6_answered(void *arg, int status, int n_timeouts, struct ares_addrinfo *info)
@@ -119,7 +120,8 @@ static void v6_answered(void *arg, int status, int n_timeouts, struct ares_addri
 
 	(void)n_timeouts;
 	l->n_pending--;
-	take_answer(l->v6, status, info);
+	if (!l->lost)
+		take_answer(l->v6, status, info);
 }
 
 static void name_answered(void *arg, int status, int n_timeouts, struct hostent *host)
@@ -178,6 +180,14 @@ static int choose_server(struct lookup *l, unsigned number)
 	return status == ARES_SUCCESS ? 0 : -ENOMEM;
 }
 
+static void destroy_channel(struct lookup *l)
+{
+	ares_channel channel = l->channel;
+
+	l->channel = NULL;
+	ares_destroy(channel);
+}
+
 static int open_channel(struct lookup *l, unsigned number)
 {
 	static char dns_alone[] = "b";
@@ -198,7 +208,7 @@ static int open_channel(struct lookup *l, unsigned number)
 		status = ares_set_servers_ports_csv(l->channel, d->servers);
 	ret = status == ARES_SUCCESS ? choose_server(l, number) : -EINVAL;
 	if (ret < 0)
-		ares_destroy(l->channel);
+		destroy_channel(l);
 	return ret;
 }
 
@@ -206,7 +216,7 @@ static int open_channel(struct lookup *l, unsigned number)
  * which stays until they have reported (O6). */
 static void close_channel(struct lookup *l)
 {
-	ares_destroy(l->channel);
+	destroy_channel(l);
 	while (!rondo__dns_sockets_gone(l))
 		park(l, &ending_class);
 }
@@ -293,13 +303,27 @@ static int run(struct lookup *l)
 	pthread_once(&once, start_library);
 	l->loop = self->loop;
 	rondo__dns_sockets_init(l);
+	list_push(&l->dns->lookups, &l->link);
 	do
 		ret = try_server(l, number++);
 	while (ret == 0 && is_unanswered(l) && number < l->n_servers * l->dns->options.tries);
+	list_remove(&l->link);
 	return ret;
 }
 
-int rondo__dns_cares(const struct dns *d, const char *host, struct dns_answer *v4,
+void rondo__dns_cares_abandon(struct dns *d)
+{
+	while (!list_empty(&d->lookups)) {
+		struct lookup *l = container_of(list_pop(&d->lookups), struct lookup, link);
+
+		l->lost = true;
+		if (l->channel)
+			destroy_channel(l);
+		free(l);
+	}
+}
+
+int rondo__dns_cares(struct dns *d, const char *host, struct dns_answer *v4,
 		     struct dns_answer *v6)
 {
 	struct lookup *l = calloc(1, sizeof(*l));
@@ -320,7 +344,7 @@ int rondo__dns_cares(const struct dns *d, const char *host, struct dns_answer *v
 	return ret;
 }
 
-int rondo__dns_cares_name(const struct dns *d, const struct dns_address *address, char *name,
+int rondo__dns_cares_name(struct dns *d, const struct dns_address *address, char *name,
 			  size_t size)
 {
 	struct lookup *l = calloc(1, sizeof(*l));

@@ -35,8 +35,10 @@ struct dns_socket {
 };
 
 struct lookup {
+	struct list link;		/* in dns->lookups */
+	bool lost;			/* the loop was abandoned, and all that waits here */
 	struct loop *loop;
-	const struct dns *dns;
+	struct dns *dns;
 	const char *host;
 	struct dns_answer *v4, *v6;	/* NULL: not asked for, or answered */
 	const struct dns_address *address;	/* its name is asked for, in place of a host */

@@ -115,6 +115,8 @@ static int close_socket(ares_socket_t fd, void *arg)
 	struct dns_socket *s = socket_of(l, fd);
 
 	s->closing = true;
+	if (l->lost)
+		return 0;
 	if (s->in_flight)
 		rondo__op_cancel(l->loop, &s->in);
 	if (s->out_flight)

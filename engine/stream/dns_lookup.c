@@ -28,7 +28,9 @@ static void close_dns(struct loop *l, struct loop_part *part, bool abandoned)
 
 	(void)l;
 	rondo__dns_cache_clear(&d->cache);
-	if (!abandoned) {
+	if (abandoned) {
+		rondo__dns_cares_abandon(d);
+	} else {
 		rondo__pool_begin_close(&d->pool);
 		rondo__pool_join(&d->pool, NULL);
 	}
@@ -66,6 +68,7 @@ struct dns *rondo__dns(struct loop *l)
 	if (!d)
 		return NULL;
 	d->part = (struct loop_part){ .kind = &dns_kind, .close = close_dns };
+	list_init(&d->lookups);
 	rondo__pool_init(&d->pool, &few);
 	set_options(d, &defaults);
 	rondo__loop_part_add(l, &d->part);

@@ -4,7 +4,7 @@
 
 const bool rondo__dns_has_cares = false;
 
-int rondo__dns_cares(const struct dns *d, const char *host, struct dns_answer *v4,
+int rondo__dns_cares(struct dns *d, const char *host, struct dns_answer *v4,
 		     struct dns_answer *v6)
 {
 	(void)d;
@@ -14,7 +14,7 @@ int rondo__dns_cares(const struct dns *d, const char *host, struct dns_answer *v
 	return -EOPNOTSUPP;
 }
 
-int rondo__dns_cares_name(const struct dns *d, const struct dns_address *address, char *name,
+int rondo__dns_cares_name(struct dns *d, const struct dns_address *address, char *name,
 			  size_t size)
 {
 	(void)d;
@@ -22,4 +22,9 @@ int rondo__dns_cares_name(const struct dns *d, const struct dns_address *address
 	(void)name;
 	(void)size;
 	return -EOPNOTSUPP;
+}
+
+void rondo__dns_cares_abandon(struct dns *d)
+{
+	(void)d;
 }

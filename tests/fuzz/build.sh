@@ -97,7 +97,8 @@ fuzz_link() {
 fuzz_build() {
 	mkdir -p "$out/objects" || return
 	touch -r "$(fuzz_newest_header)" "$out/newest-header"
-	engine=$(cd "$root" && ls engine/*/*.c "engine/switch/switch_$(uname -m).S" | grep -v ^engine/tls/)
+	engine=$(cd "$root" && ls engine/*/*.c "engine/switch/switch_$(uname -m).S" |
+		grep -vE '^engine/(tls/|stream/dns_cares)')
 	tools='tools/rondo.c tools/cli.c tools/sim.c tools/echo.c tools/bench/bench.c'
 	targets=$(cd "$root" && ls tests/fuzz/*.c)
 	# shellcheck disable=SC2086

@@ -453,6 +453,44 @@ static void test_it_runs_on_the_simulated_kernel(void **state)
 	}
 }
 
+static int sim_asks_for_ever(void *arg)
+{
+	(void)arg;
+	CHECK_EQUAL(configure((struct rondo_dns_options){ .tries = 1000 }), 0);
+	return find("silent.test", AF_UNSPEC);
+}
+
+static int sim_power_cut(void *arg)
+{
+	int client;
+
+	(void)arg;
+	client_done = false;
+	CHECK_EQUAL(rondo_sim_start_host("server", sim_server, NULL), 2);
+	CHECK_EQUAL(rondo_sleep(0.1), 0);
+	client = rondo_sim_start_host("client", sim_asks_for_ever, NULL);
+	CHECK_EQUAL(client, 3);
+	CHECK_EQUAL(rondo_sleep_ns(rondo_sim_random() % 5000000000), 0);
+	CHECK_EQUAL(rondo_sim_cut_power(client), 0);
+	return stop_sim_server();
+}
+
+/* What c-ares has allocated is freed, which LeakSanitizer sees. */
+static void test_the_power_may_be_cut_in_a_lookup(void **state)
+{
+	(void)state;
+	if (!rondo__dns_has_cares) {
+		print_message("built without c-ares\n");
+		skip();
+	}
+	for (uint64_t seed = 1; seed <= 50; seed++) {
+		struct rondo_sim_options o = { .seed = seed, .on_failure = rondo_sim_print_failure };
+
+		assert_int_equal(rondo_sim_run(&o, sim_power_cut, NULL), 0);
+		assert_checks_passed();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -467,6 +505,7 @@ int main(void)
 		cmocka_unit_test(test_a_hundred_at_once),
 		cmocka_unit_test(test_options_that_make_no_sense_are_refused),
 		cmocka_unit_test(test_it_runs_on_the_simulated_kernel),
+		cmocka_unit_test(test_the_power_may_be_cut_in_a_lookup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
