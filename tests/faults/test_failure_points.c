@@ -6,9 +6,13 @@
 
 #include "random/entropy.h"
 #include "rondo/async.h"
+#include "rondo/call.h"
+#include "rondo/context.h"
+#include "rondo/debug.h"
 #include "rondo/file.h"
 #include "rondo/loop.h"
 #include "rondo/random.h"
+#include "rondo/runner.h"
 #include "rondo/splice.h"
 
 static int nothing(void)
@@ -340,6 +344,100 @@ static int run_three_workers(void)
 	return rondo_run_workers(3, work, NULL);
 }
 
+/* --- calls, watches, variables ----------------------------------------------------------------- */
+
+static void note_once(void *arg)
+{
+	++*(int *)arg;
+}
+
+/* What could be asked for is done, what could not is not. */
+static int calls_soon_and_later(void)
+{
+	struct rondo_handle soon, later;
+	int n_soon = 0, n_later = 0;
+	int ret_soon = rondo_call_soon(&soon, note_once, &n_soon);
+	int ret_later = rondo_call_later(&later, 0.001, note_once, &n_later);
+	int ret = first(ret_soon, ret_later);
+
+	while ((ret_soon == 0 && !n_soon) || (ret_later == 0 && !n_later))
+		ret = first(ret, rondo_yield());
+	return ret;
+}
+
+static void read_byte(void *arg)
+{
+	int *fds = arg;
+	char c;
+
+	if (read(fds[0], &c, 1) == 1)
+		rondo_remove_reader(fds[0]);
+}
+
+static int watches(void)
+{
+	int fds[2], ret = pipe(fds) < 0 ? -errno : 0;
+
+	if (ret < 0)
+		return ret;
+	ret = rondo_add_reader(fds[0], read_byte, fds);
+	if (ret == 0 && write(fds[1], "!", 1) != 1)
+		ret = -EIO;
+	ret = first(ret, yield_times(3));
+	rondo_remove_reader(fds[0]);
+	ret = first(ret, yield_times(2));
+	shut(fds[0]);
+	shut(fds[1]);
+	return ret;
+}
+
+static struct rondo_contextvar variables[6];
+
+static int sets_variables(void *arg)
+{
+	int ret = 0;
+
+	for (int i = 0; i < 6; i++)
+		ret = first(ret, rondo_contextvar_set(&variables[i], arg, NULL));
+	return ret;
+}
+
+static int uses_variables(void)
+{
+	rondo_context *c = rondo_context_copy();
+	int ret = c ? rondo_context_run(c, sets_variables, variables) : -ENOMEM;
+
+	ret = first(ret, sets_variables(NULL));
+	ret = first(ret, rondo_await(rondo_create_task(sets_variables, variables)));
+	rondo_context_free(c);
+	return ret;
+}
+
+static void drop_text(const char *text, size_t n, void *arg)
+{
+	(void)text, (void)n, (void)arg;
+}
+
+static int writes_graph(void)
+{
+	rondo_task *t = rondo_create_task(yields, NULL);
+	int ret = rondo_graph_write(drop_text, NULL, RONDO_GRAPH_BACKTRACES);
+
+	return first(ret < 0 ? ret : 0, rondo_await(t));
+}
+
+static int run_twice(void)
+{
+	rondo_loop *loop;
+	int ret = rondo_loop_new(NULL, &loop);
+
+	if (ret < 0)
+		return ret;
+	ret = rondo_loop_run(loop, work, NULL);
+	ret = first(ret, rondo_loop_run(loop, work, NULL));
+	return first(ret, rondo_loop_free(loop));
+}
+
 /* --- random ---------------------------------------------------------------------------------- */
 
 /* The generator's own way to entropy is not the ring's. */
@@ -390,6 +488,11 @@ static const struct scenario scenarios[] = {
 	  .options.on_error = count_report },
 	{ .name = "calls from a thread", .body = call_soon },
 	{ .name = "three workers", .run = run_three_workers },
+	{ .name = "calls soon and later", .body = calls_soon_and_later },
+	{ .name = "a watch", .body = watches },
+	{ .name = "context variables", .body = uses_variables },
+	{ .name = "the graph of awaits", .body = writes_graph },
+	{ .name = "a loop run twice", .run = run_twice },
 	{ .name = "random", .body = seed_and_draw },
 };
 
