@@ -3,6 +3,7 @@
 #include "rondo/socket.h"
 #include "rondo/task.h"
 #include "stream/server.h"
+#include "stream/stream.h"
 
 static void leave(struct client *c)
 {
@@ -26,7 +27,7 @@ static void drop(void *arg)
 static int begin(struct client *c)
 {
 	const struct rondo_server_options *o = &c->server->options;
-	int ret = rondo_stream_from_fd(c->fd, &o->stream, &c->stream);
+	int ret = rondo__stream_from_own_fd(c->fd, &o->stream, &c->stream);
 
 	if (ret < 0)
 		return rondo__address_give_up(c->fd, ret);

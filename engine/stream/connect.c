@@ -17,6 +17,7 @@
 #include "rondo/task.h"
 #include "rondo/time.h"
 #include "stream/address.h"
+#include "stream/stream.h"
 
 #define DELAY_S 0.25			/* RFC 8305, section 5 */
 
@@ -275,7 +276,7 @@ static int open_stream(const char *host, uint16_t port, const struct rondo_conne
 
 	if (fd < 0)
 		return fd;
-	ret = rondo_stream_from_fd(fd, &o->stream, &s);
+	ret = rondo__stream_from_own_fd(fd, &o->stream, &s);
 	if (ret < 0)
 		return rondo__address_give_up(fd, ret);
 	if (o->wrapper.wrap)
@@ -314,6 +315,6 @@ int rondo_open_unix_connection(const char *path, const struct rondo_stream_optio
 		return fd;
 	ret = rondo_connect(fd, (const struct sockaddr *)&a, (socklen_t)size);
 	if (ret == 0)
-		ret = rondo_stream_from_fd(fd, options, stream);
+		ret = rondo__stream_from_own_fd(fd, options, stream);
 	return ret < 0 ? rondo__address_give_up(fd, ret) : 0;
 }

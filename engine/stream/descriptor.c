@@ -284,3 +284,13 @@ int rondo_stream_from_fd(int fd, const struct rondo_stream_options *options, ron
 		*stream = s;
 	return ret;
 }
+
+int rondo__stream_from_own_fd(int fd, const struct rondo_stream_options *options,
+			      rondo_stream **stream)
+{
+	int ret = rondo_stream_from_fd(fd, options, stream);
+
+	if (ret == 0)
+		(*stream)->exclusive = true;
+	return ret;
+}

@@ -88,6 +88,8 @@ static inline ssize_t stream_leave(struct rondo_stream *s, ssize_t ret)
 /* A stream that is not yet anything. */
 struct rondo_stream *rondo__stream_make(const struct rondo_stream_options *o);
 void rondo__stream_free(struct rondo_stream *s);
+/* rondo_stream_from_fd() for a socket that we have made ourselves, so that nobody else has it. */
+int rondo__stream_from_own_fd(int fd, const struct rondo_stream_options *o, rondo_stream **stream);
 
 /* Have one's turn to write. Returns 0, and rondo__stream_end_write() must follow; or an error. */
 int rondo__stream_begin_write(struct rondo_stream *s);

@@ -366,9 +366,9 @@ RONDO_API RONDO_MUST_CHECK int rondo_stream_flush(rondo_stream *s);
 RONDO_API RONDO_MUST_CHECK int rondo_stream_shutdown_write(rondo_stream *s);
 
 /* Send count bytes of a file, or up to its end if count is negative. The file's position stays. On
- * a socket that is O_NONBLOCK, or that options.exclusive says nobody else has, the kernel sends
- * straight from its page cache, and the loop waits while it reads what is not there yet; elsewhere
- * the bytes are read and written.
+ * a socket that is O_NONBLOCK, that this library has made for a connection or a server, or that
+ * options.exclusive says nobody else has, the kernel sends straight from its page cache, and the
+ * loop waits while it reads what is not there yet; elsewhere the bytes are read and written.
  *
  * Owns:    fd stays the caller's. *n_sent, if n_sent is not NULL, is set also on failure, and writing
  *          can go on from there.

@@ -9,6 +9,7 @@
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
 
+#include "rondo/net.h"
 #include "support/step.h"
 
 enum { BIG = 3 << 20 };
@@ -228,6 +229,38 @@ static void test_a_peer_that_is_gone(void **state)
 	run_with(PAIR_UNIX, peer_is_gone, word("exclusive"));
 }
 
+static union net_address listener_address;
+
+/* Nobody else has a socket that the library has made. */
+static int to_a_connection(void *arg)
+{
+	int listener = *(const int *)arg, fd;
+	char got[16];
+	int64_t n;
+
+	CHECK_EQUAL(rondo_open_connection("127.0.0.1", ntohs(listener_address.v4.sin_port), NULL,
+					  &stream), 0);
+	fd = net_accept_left(listener);
+	CHECK_EQUAL(rondo_stream_sendfile(stream, file, 5, 10, &n), 0);
+	CHECK_EQUAL(n, 10);
+	CHECK_EQUAL(recv(fd, got, 10, MSG_WAITALL), 10);
+	CHECK(net_is_pattern(got, 10, 5));
+	CHECK_EQUAL(rondo_stream_close(stream), 0);
+	net_close(fd);
+	return 0;
+}
+
+static void test_a_connection_of_ours_is_sent_to_by_the_kernel(void **state)
+{
+	int listener = net_listen(1, &listener_address);
+
+	(void)state;
+	assert_true(listener >= 0);
+	net_run_on(counting_kernel(), to_a_connection, &listener);
+	assert_int_equal(n_sendfiles, 1);
+	net_close(listener);
+}
+
 static int sendfile_to_nobody(void)
 {
 	int fds[2];
@@ -281,6 +314,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sendfile_in_the_matrix),
 		cmocka_unit_test(test_parts_and_errors),
+		cmocka_unit_test(test_a_connection_of_ours_is_sent_to_by_the_kernel),
 		cmocka_unit_test(test_kn46_sendfile_raises_sigpipe),
 		cmocka_unit_test(test_a_peer_that_is_gone),
 		cmocka_unit_test(test_from_a_pipe),
