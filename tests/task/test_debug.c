@@ -45,12 +45,16 @@ static void on_stuck(const struct rondo_report *r, void *arg)
 	atomic_store(&is_told_stuck, true);
 }
 
-static struct rondo_options debug_options(void)
+/* A busy machine may make any step slow; where the limit is tested it is the default one, 0.1 s. */
+enum { PATIENT_S = 60 };
+
+static struct rondo_options debug_options(double slow_seconds)
 {
 	memset(&told, 0, sizeof(told));
 	memset(&stuck, 0, sizeof(stuck));
 	atomic_store(&is_told_stuck, false);
-	return (struct rondo_options){ .debug = true, .on_error = on_error };
+	return (struct rondo_options){ .debug = true, .on_error = on_error,
+				       .slow_seconds = slow_seconds };
 }
 
 /* --- how long ------------------------------------------------------------------------------------ */
@@ -83,7 +87,7 @@ static int slow_main(void *arg)
 /* I1: a step of 0.15 s, by the clock; the others are not told. */
 static void test_a_slow_step_is_told(void **state)
 {
-	struct rondo_options o = debug_options();
+	struct rondo_options o = debug_options(0);
 	struct step_kernel k;
 
 	(void)state;
@@ -112,7 +116,7 @@ static int slow_call_main(void *arg)
 
 static void test_a_slow_call_is_told(void **state)
 {
-	struct rondo_options o = debug_options();
+	struct rondo_options o = debug_options(0);
 	struct step_kernel k;
 
 	(void)state;
@@ -164,7 +168,7 @@ static void assert_lists(const char *details, const char *title)
 /* I1, K22: while it still is stuck, from another thread; and again when it has ended. */
 static void test_a_stuck_step_is_told_while_it_is_stuck(void **state)
 {
-	struct rondo_options o = debug_options();
+	struct rondo_options o = debug_options(PATIENT_S);
 
 	(void)state;
 	skip_threads_under_valgrind();
@@ -193,7 +197,7 @@ static int sleeps_in_libc(void *arg)
 /* I1: without on_stuck, when it has ended. A blocking call is seen like a busy one. */
 static void test_a_blocking_call_is_told_with_its_place(void **state)
 {
-	struct rondo_options o = debug_options();
+	struct rondo_options o = debug_options(0);
 
 	(void)state;
 	skip_threads_under_valgrind();
@@ -275,7 +279,7 @@ static void test_several_loops_are_watched(void **state)
 /* The signal is given back, and not taken from anybody. */
 static void test_the_signal_is_borrowed(void **state)
 {
-	struct rondo_options o = debug_options();
+	struct rondo_options o = debug_options(PATIENT_S);
 
 	(void)state;
 	assert_true(has_handler(SIG_DFL));
@@ -331,7 +335,7 @@ static int deaf_main(void *arg)
 /* D4: a task that swallows its cancel; cleanup that awaits a little is no mistake. */
 static void test_a_task_that_swallows_its_cancel_is_told(void **state)
 {
-	struct rondo_options o = debug_options();
+	struct rondo_options o = debug_options(PATIENT_S);
 
 	(void)state;
 	assert_run_on(&rondo__kernel_linux, &o, deaf_main, NULL, 0);
@@ -355,7 +359,7 @@ static int leaks_handle(void *arg)
 
 static void test_a_handle_that_is_left_is_told(void **state)
 {
-	struct rondo_options o = debug_options();
+	struct rondo_options o = debug_options(PATIENT_S);
 
 	(void)state;
 	assert_run_on(&rondo__kernel_linux, &o, leaks_handle, NULL, 0);
@@ -386,7 +390,7 @@ static int opens_and_closes(void *arg)
 /* I5. */
 static void test_a_descriptor_that_is_left_is_told(void **state)
 {
-	struct rondo_options o = debug_options();
+	struct rondo_options o = debug_options(PATIENT_S);
 	char expected[64];
 
 	(void)state;
@@ -413,7 +417,7 @@ static int leaves_error(void *arg)
 /* T17, I1: with where it was created, which nobody knows afterwards. */
 static void test_reports_say_where_the_task_was_created(void **state)
 {
-	struct rondo_options o = debug_options();
+	struct rondo_options o = debug_options(PATIENT_S);
 
 	(void)state;
 	assert_run_on(&rondo__kernel_linux, &o, leaves_error, NULL, 0);
@@ -466,7 +470,7 @@ static int order_main(void *arg)
 /* L2 of loop.h: FIFO, batches, eager tasks: nothing of the order changes. */
 static void test_debug_mode_keeps_the_order(void **state)
 {
-	struct rondo_options o = debug_options();
+	struct rondo_options o = debug_options(PATIENT_S);
 
 	(void)state;
 	assert_run(order_main, NULL, 0);
@@ -496,7 +500,8 @@ static void test_debug_mode_in_the_simulated_kernel(void **state)
 {
 	(void)state;
 	for (uint64_t seed = 1; seed <= STEP_SIZE(100, 10); seed++) {
-		struct rondo_sim_options o = { .seed = seed, .no_faults = true, .run = debug_options(),
+		struct rondo_sim_options o = { .seed = seed, .no_faults = true,
+					       .run = debug_options(PATIENT_S),
 					       .on_failure = rondo_sim_print_failure };
 
 		assert_int_equal(rondo_sim_run(&o, sim_main, NULL), 0);
