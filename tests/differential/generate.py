@@ -13,21 +13,27 @@ SINCE = {"group": 13, "spawn": 13, "shutdown": 13, "each": 13, "uncancel": 13, "
          "reschedule": 13, "condition_wait": 13, "barrier_wait": 13, "gather": 12, "eager": 12,
          "wait_for": 12, "wait_task": 12}
 
-# (weight, name): statements without a block, and those with one.
-PLAIN = [(14, "sleep"), (12, "create"), (2, "eager"), (8, "await"), (12, "cancel"), (2, "uncancel"),
-         (2, "state"), (5, "gather"), (4, "wait"), (3, "shield"), (3, "each"), (2, "reschedule"),
-         (2, "wait_task"), (6, "spawn"), (3, "raise"),
-         (2, "acquire"), (2, "release"), (1, "locked"), (3, "sem_acquire"), (3, "sem_release"),
-         (1, "sem_locked"), (3, "event_wait"), (3, "event_set"), (1, "event_clear"),
-         (3, "notify"), (3, "barrier_wait"), (1, "barrier_abort"), (1, "barrier_reset"),
-         (1, "barrier_state"), (5, "put"), (5, "get"), (2, "put_nowait"), (2, "get_nowait"),
-         (2, "item_done"), (1, "join"), (1, "shutdown"), (1, "queue_state"),
-         (4, "future_await"), (2, "future_shield"), (3, "future_set"), (1, "future_fail"),
-         (2, "future_cancel"), (1, "future_state"), (2, "callback"), (1, "future_callback"),
-         (1, "uncallback"), (2, "call_soon"), (2, "call_later"), (2, "cancel_later"), (1, "uncall"),
-         (2, "variable_set"), (2, "variable_get")]
-BLOCKS = [(5, "timeout"), (3, "wait_for"), (6, "group"), (4, "finally"), (3, "do"), (5, "lock"),
-          (3, "sem"), (4, "condition")]
+# (weight, name): statements that every scenario may have, and what they are about.
+ALWAYS = [(14, "sleep"), (12, "create"), (6, "await"), (8, "cancel")]
+FAMILIES = [
+    [(2, "eager"), (8, "await"), (8, "cancel"), (2, "uncancel"), (2, "state"), (3, "raise"),
+     (5, "finally"), (2, "do")],
+    [(5, "gather"), (4, "wait"), (3, "shield"), (3, "each"), (3, "cancel"), (3, "raise")],
+    [(6, "timeout"), (3, "wait_for"), (2, "wait_task"), (2, "reschedule"), (3, "shield")],
+    [(6, "group"), (6, "spawn"), (3, "raise"), (3, "cancel")],
+    [(6, "lock"), (3, "acquire"), (3, "release"), (1, "locked")],
+    [(6, "sem"), (3, "sem_acquire"), (3, "sem_release"), (1, "sem_locked")],
+    [(6, "event_wait"), (3, "event_set"), (1, "event_clear")],
+    [(6, "condition"), (4, "notify")],
+    [(6, "barrier_wait"), (1, "barrier_abort"), (1, "barrier_reset"), (1, "barrier_state")],
+    [(6, "put"), (6, "get"), (2, "put_nowait"), (2, "get_nowait"), (2, "item_done"), (1, "join"),
+     (1, "shutdown"), (1, "queue_state")],
+    [(5, "future_await"), (2, "future_shield"), (3, "future_set"), (1, "future_fail"),
+     (2, "future_cancel"), (1, "future_state"), (2, "future_callback")],
+    [(3, "callback"), (1, "uncallback"), (3, "call_soon"), (3, "call_later"), (3, "cancel_later"),
+     (1, "uncall"), (2, "variable_set"), (2, "variable_get")],
+]
+BLOCKS = ["timeout", "wait_for", "group", "finally", "do", "lock", "sem", "condition"]
 
 
 class Generator:
@@ -37,10 +43,11 @@ class Generator:
         self.n_tasks = self.random.choice((2, 3, 3, 4, 4, 5, 6, 8))
         self.group_owners = []
         self.n_callbacks = 0
-        # Each scenario is about some of the statements, or they would seldom meet.
-        chosen = self.random.sample(PLAIN, self.random.randint(6, 16)) + PLAIN[:2] + PLAIN[3:5]
-        self.plain = self.usable(chosen)
-        self.blocks = self.usable(self.random.sample(BLOCKS, self.random.randint(1, 4)))
+        # Each scenario is about little, or what belongs together would seldom meet.
+        families = self.random.sample(FAMILIES, self.random.choice((1, 1, 2, 2, 3, 5, 12)))
+        chosen = ALWAYS + [statement for family in families for statement in family]
+        self.plain = self.usable([(w, name) for w, name in chosen if name not in BLOCKS])
+        self.blocks = self.usable([(w, name) for w, name in chosen if name in BLOCKS])
 
     def usable(self, statements):
         """The weights and the names of those that this version has."""
@@ -99,7 +106,7 @@ class Generator:
         if name in ("timeout", "wait_for"):
             op.args = [self.ticks(1)]
         elif name in ("lock", "sem", "condition"):
-            op.args = [self.random.randrange(2)]
+            op.args = [self.one_of(2)]
         elif name == "group":
             if len(self.group_owners) == 4:
                 return None
@@ -118,7 +125,7 @@ class Generator:
         make = getattr(self, "make_" + name, None)
         if make:
             return make(who)
-        two = self.random.randrange(2)
+        two = self.one_of(2)
         if name.startswith(("barrier", "sem", "event")) or name in ("acquire", "release", "locked"):
             return Op(name, [] if name.startswith("barrier") else [two])
         if name in ("put", "put_nowait"):
@@ -126,6 +133,10 @@ class Generator:
         if name in ("get", "get_nowait", "item_done", "join", "queue_state"):
             return Op(name, [two])
         raise ValueError(name)
+
+    def one_of(self, n):
+        """The number of an object; the first is used more, so that there is a crowd."""
+        return self.random.choice((0, self.random.randrange(n)))
 
     # Who waits for tasks waits for later ones: asyncio does not survive a circle.
     def later(self, who):
@@ -200,30 +211,30 @@ class Generator:
         return Op("raise", [self.random.choice((0, 1, 2, 3))])
 
     def make_notify(self, _who):
-        number = self.random.randrange(2)
+        number = self.one_of(2)
         notify = Op("notify", [number, self.random.randrange(3)])
         return Op("condition", [number], body=[notify]) if self.random.random() < .7 else notify
 
     def make_shutdown(self, _who):
-        return Op("shutdown", [self.random.randrange(2), self.random.randrange(2)])
+        return Op("shutdown", [self.one_of(2), self.random.randrange(2)])
 
     def make_future_await(self, _who):
-        return Op("future_await", [self.random.randrange(4)])
+        return Op("future_await", [self.one_of(4)])
 
     def make_future_shield(self, _who):
-        return Op("future_shield", [self.random.randrange(4)])
+        return Op("future_shield", [self.one_of(4)])
 
     def make_future_set(self, _who):
-        return Op("future_set", [self.random.randrange(4), self.random.randrange(5)])
+        return Op("future_set", [self.one_of(4), self.random.randrange(5)])
 
     def make_future_fail(self, _who):
-        return Op("future_fail", [self.random.randrange(4), self.random.randint(1, 3)])
+        return Op("future_fail", [self.one_of(4), self.random.randint(1, 3)])
 
     def make_future_cancel(self, _who):
-        return Op("future_cancel", [self.random.randrange(4)])
+        return Op("future_cancel", [self.one_of(4)])
 
     def make_future_state(self, _who):
-        return Op("future_state", [self.random.randrange(4)])
+        return Op("future_state", [self.one_of(4)])
 
     def tag(self):
         self.n_callbacks += 1
@@ -233,7 +244,7 @@ class Generator:
         return Op("callback", [self.random.randrange(self.n_tasks), self.tag()])
 
     def make_future_callback(self, _who):
-        return Op("future_callback", [self.random.randrange(4), self.tag()])
+        return Op("future_callback", [self.one_of(4), self.tag()])
 
     def make_call_soon(self, _who):
         return Op("call_soon", [self.tag()])
