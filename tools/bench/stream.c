@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* stream.c - lines of 64 bytes through streams, against asyncio's where python3 is installed: CPU of
- * the server for each line, kernel included. Many lines in one go, and one at a time sent back. */
+ * the server for each line, kernel included. Many lines in one go, and one at a time sent back. And
+ * a file in the page cache, sent by sendfile(2) and by reading and writing. */
+#define _GNU_SOURCE 1
 #include <errno.h>
 #include <math.h>
 #include <netinet/in.h>
@@ -8,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -245,6 +248,120 @@ static void report_match(struct bench_report *report, const char *what, double t
 			 .value = outcomes[1].pairwise, .target = target, .higher_is_better = true });
 }
 
+/* --- files ----------------------------------------------------------------------------------- */
+
+enum { FILE_MIB = 8, N_FILES = 40 };
+
+struct sender {
+	int listen_fd;
+	bool exclusive;
+};
+
+/* Not with holes: the page of zeroes is not like others. */
+static int make_file(void)
+{
+	static char block[1 << 20];
+	int file = memfd_create("file", MFD_CLOEXEC);
+
+	memset(block, 'x', sizeof(block));
+	for (int i = 0; i < FILE_MIB && file >= 0; i++)
+		if (write(file, block, sizeof(block)) != sizeof(block))
+			return -EIO;
+	return file < 0 ? -errno : file;
+}
+
+static int send_files(void *arg)
+{
+	const struct sender *sender = arg;
+	const struct rondo_stream_options o = { .exclusive = sender->exclusive };
+	int file = make_file(), fd, ret = file;
+	rondo_stream *s;
+
+	while (ret >= 0) {
+		fd = rondo_accept(sender->listen_fd, NULL, NULL);
+		ret = fd < 0 ? fd : rondo_stream_from_fd(fd, &o, &s);
+		for (int i = 0; ret == 0 && i < N_FILES; i++)
+			ret = rondo_stream_sendfile(s, file, 0, -1, NULL);
+		if (ret == 0)
+			ret = rondo_stream_close(s);
+	}
+	return ret;
+}
+
+static int serve_files(int listen_fd, void *ctx)
+{
+	struct sender sender = { listen_fd, *(bool *)ctx };
+
+	return rondo_run(send_files, &sender);
+}
+
+static int fetch(uint16_t port)
+{
+	static char block[1 << 20];
+	size_t n_bytes = 0;
+	ssize_t n;
+	int fd = connect_to(port);
+
+	if (fd < 0)
+		return -errno;
+	while ((n = recv(fd, block, sizeof(block), 0)) > 0)
+		n_bytes += (size_t)n;
+	close(fd);
+	return n_bytes == (size_t)N_FILES * (FILE_MIB << 20) ? 0 : -EPIPE;
+}
+
+static int measure_files(void *arg, double *us_per_mib)
+{
+	uint64_t before, after;
+	uint16_t port;
+	int ret, listen_fd = bench_listen(&port);
+	pid_t pid;
+
+	if (listen_fd < 0)
+		return listen_fd;
+	pid = bench_fork_server(serve_files, listen_fd, arg);
+	close(listen_fd);
+	if (pid < 0)
+		return (int)pid;
+	ret = fetch(port);
+	if (ret == 0)
+		ret = bench_server_cpu_ns(pid, &before);
+	if (ret == 0)
+		ret = fetch(port);
+	if (ret == 0)
+		ret = bench_server_cpu_ns(pid, &after);
+	if (ret == 0)
+		*us_per_mib = (double)(after - before) / 1e3 / (N_FILES * FILE_MIB);
+	(void)bench_stop_server(pid);
+	return ret;
+}
+
+static int compare_files(struct bench_report *report)
+{
+	static bool by_kernel = true, by_copying = false;
+	static const struct bench_case cases[] = {
+		{ "by sendfile(2)", measure_files, &by_kernel },
+		{ "by reading and writing", measure_files, &by_copying },
+	};
+	struct bench_outcome outcomes[2];
+	struct bench_pin pin;
+	int ret = bench_pin_begin(&pin);
+
+	if (ret < 0)
+		return ret;
+	ret = bench_compare(cases, 2, N_ROUNDS, outcomes);
+	bench_pin_end(&pin);
+	if (ret < 0)
+		return ret;
+	bench_compare_print("a cached file, server CPU", "us per MiB", cases, outcomes, 2);
+	bench_report_value(report, "a cached file by sendfile: server CPU per MiB", "us",
+			   &outcomes[0].value, NAN);
+	bench_report_add(report, &(struct bench_figure){ .name = "... by reading and writing, x that",
+			 .unit = "x", .value = outcomes[1].pairwise, .target = 1.5,
+			 .higher_is_better = true });
+	return 0;
+}
+
 int bench_stream(struct bench_report *report)
 {
 	unsigned n = has_python() ? 2 : 1;
@@ -271,5 +388,5 @@ int bench_stream(struct bench_report *report)
 		bench_compare_print(what, "ns per line", cases, outcomes, n);
 		report_match(report, what, echoes ? NAN : 5, outcomes, n);
 	}
-	return ret;
+	return ret < 0 ? ret : compare_files(report);
 }
