@@ -120,7 +120,7 @@ static struct signal_table *table_of(const struct kernel *k)
 static int take_over(struct signal_table *t, const struct kernel *k, int signal)
 {
 	const struct sigaction ours = {
-		.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK,
+		.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART,
 	};
 	int ret = 0;
 

@@ -169,8 +169,8 @@ SAN_BARE static int child_main(void *arg)
  * another thread sees it; exec makes SIGCHLD of it. It shares errno with us. */
 static int start(struct child *c, char *stack, int *pidfd)
 {
-	int pid = clone(child_main, stack + CHILD_STACK_SIZE, CLONE_VM | CLONE_VFORK | CLONE_PIDFD,
-			c, pidfd);
+	int pid = san_clone(child_main, stack + CHILD_STACK_SIZE,
+			    CLONE_VM | CLONE_VFORK | CLONE_PIDFD, c, pidfd);
 
 	return pid < 0 ? -errno : pid;
 }

@@ -339,6 +339,14 @@ static inline void san_kernel_gives(const void *p, size_t size)
 #define SAN_BARE
 #endif
 
+/* TSan takes clone(2) for a fork, whose child has a copy of its state; this one borrows it. */
+#if SAN_THREAD
+int __clone(int (*fn)(void *arg), void *stack, int flags, void *arg, ...);
+#define san_clone __clone
+#else
+#define san_clone clone
+#endif
+
 /* Valgrind does not see what the kernel writes: it must be told that the bytes are defined now. */
 static inline void san_kernel_wrote(const void *p, size_t size)
 {
