@@ -339,6 +339,19 @@ int rondo__run_forever(struct run *run)
 	return 0;
 }
 
+/* By now no task runs. Abandoned, those that were not done have things to be freed, too. */
+static void close_part(struct loop *l, struct loop_part *p, bool abandoned)
+{
+	struct run *run = container_of(p, struct run, part);
+
+	if (abandoned)
+		rondo__handles_drop(run);
+	free_forgotten(l);
+	vars_put(run->vars);
+	rondo__watches_free(run);
+	rondo__debug_close(l);
+}
+
 int rondo__run_open(const struct kernel *kernel, const struct rondo_options *options,
 		    struct run **run)
 {
@@ -360,6 +373,8 @@ int rondo__run_open(const struct kernel *kernel, const struct rondo_options *opt
 	}
 	list_init(&r->handles);
 	list_init(&r->watches_left);
+	r->part = (struct loop_part){ .kind = &r->part, .close = close_part };
+	rondo__loop_part_add(&r->loop, &r->part);	/* the first one is closed last */
 	ret = rondo__debug_open(&r->loop);
 	if (ret < 0) {
 		rondo__loop_close(&r->loop);
@@ -384,14 +399,10 @@ void rondo__run_close(struct run *run)
 	release_main(run);		/* so late: a call from outside may still name it */
 	report_forgotten(l);
 	rondo__debug_report_leaks(l);
-	free_forgotten(l);
 	rondo__handles_drop(run);
 	rondo__watches_remove(run);
-	vars_put(run->vars);
 	rondo__sigpipe_unblock(&sigpipe);
-	rondo__debug_close(l);
 	rondo__loop_close(l);
-	rondo__watches_free(run);
 	free(run);
 }
 

@@ -22,6 +22,7 @@ struct run {
 	struct watch **watches;		/* by descriptor and direction; NULL: none */
 	size_t n_watches;
 	struct list watches_left;	/* and also those that were removed and still have an op */
+	struct loop_part part;		/* what of all this is to be freed */
 	pid_t process, thread;		/* whose ring it is */
 	bool running;
 	bool stopping;			/* rondo_loop_stop(): leave after the batch */

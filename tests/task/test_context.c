@@ -7,6 +7,8 @@
 #include "rondo/context.h"
 #include "rondo/group.h"
 #include "rondo/runner.h"
+#include "rondo/splice.h"
+#include "rondo_sim.h"
 #include "task/task.h"
 
 static struct rondo_contextvar var = { .name = "var", .initial = (void *)1 }, other = { .name = "other" };
@@ -216,6 +218,48 @@ static void test_a_loop_keeps_the_context_between_runs(void **state)
 	assert_log("main:1 main:2 main:3");
 }
 
+static void never(void *arg)
+{
+	(void)arg;
+	note("never");
+}
+
+static int loses_power(void *arg)
+{
+	struct rondo_handle handle;
+	int fds[2];
+
+	(void)arg;
+	if (rondo_pipe(fds, 0) < 0 || set(2) < 0 || rondo_add_reader(fds[0], never, NULL) < 0 ||
+	    rondo_call_later(&handle, 3600, never, NULL) < 0)
+		return -1;
+	rondo_detach(rondo_create_task(sets, (void *)3));
+	return rondo_sleep(7200);
+}
+
+static int cuts_power(void *arg)
+{
+	int host = rondo_sim_start_host("other", loses_power, arg);
+
+	if (rondo_sleep(1) < 0)
+		return -1;
+	return rondo_sim_cut_power(host);
+}
+
+/* A loop that is abandoned in a simulated power cut leaves nothing; checkers of memory see that. */
+static void test_nothing_is_left_after_a_power_cut(void **state)
+{
+	(void)state;
+	for (int debug = 0; debug < 2; debug++) {
+		struct rondo_sim_options o = { .seed = 1, .no_faults = true, .run.debug = debug,
+					       .on_failure = rondo_sim_print_failure };
+
+		step_log[0] = '\0';
+		assert_int_equal(rondo_sim_run(&o, cuts_power, NULL), 0);
+		assert_log("child:2");
+	}
+}
+
 enum { N_VARS = 50 };
 
 static struct rondo_contextvar many[N_VARS];
@@ -289,6 +333,7 @@ int main(void)
 		cmocka_unit_test(test_a_set_can_be_taken_back),
 		cmocka_unit_test(test_a_function_runs_in_a_context),
 		cmocka_unit_test(test_a_loop_keeps_the_context_between_runs),
+		cmocka_unit_test(test_nothing_is_left_after_a_power_cut),
 		cmocka_unit_test(test_there_may_be_many_variables),
 		cmocka_unit_test(test_tasks_without_variables_pay_nothing),
 		cmocka_unit_test(test_a_variable_outside_a_loop_is_a_bug),
