@@ -111,6 +111,34 @@ static void test_why_a_program_was_not_started_is_told_by_the_call(void **state)
 	run_ok(is_told_why, NULL);
 }
 
+static int takes_signal(void *arg)
+{
+	return rondo_signal_next(arg, NULL);
+}
+
+/* Who has a handler for SIGCHLD hears of children that were, and not of those that came to nothing. */
+static int listens_for_sigchld(void *arg)
+{
+	struct rondo_process_options o = { .argv = ARGV("true") };
+	rondo_signal *s;
+	rondo_process *p;
+
+	(void)arg;
+	CHECK_EQUAL(rondo_signal_open_one(SIGCHLD, &s), 0);
+	CHECK_EQUAL(start_fails(ARGV("/nonexistent/program"), NULL), -ENOENT);
+	CHECK_EQUAL(rondo_wait_for(takes_signal, s, 0.001), -ETIMEDOUT);
+	CHECK_EQUAL(rondo_process_spawn(&o, &p), 0);
+	CHECK_EQUAL(rondo_signal_next(s, NULL), SIGCHLD);
+	CHECK_EQUAL(rondo_process_close(p), 0);
+	return rondo_signal_close(s);
+}
+
+static void test_a_child_that_came_to_nothing_sends_no_sigchld(void **state)
+{
+	(void)state;
+	run_ok(listens_for_sigchld, NULL);
+}
+
 /* One descriptor more each time, until there are enough. */
 static int runs_short(void *arg)
 {
@@ -621,6 +649,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_end_of_a_child_is_awaited),
 		cmocka_unit_test(test_why_a_program_was_not_started_is_told_by_the_call),
+		cmocka_unit_test(test_a_child_that_came_to_nothing_sends_no_sigchld),
 		cmocka_unit_test(test_without_descriptors_nothing_is_left),
 		cmocka_unit_test(test_a_child_has_what_it_was_given_and_no_more),
 		cmocka_unit_test(test_signals_of_a_child_are_the_default_ones),
