@@ -39,9 +39,10 @@ static long refuse(struct sim_file *out, struct sim_file *in, const int64_t *off
 long rondo__sim_call_sendfile(struct sim_host *h, long out_fd, long in_fd, long offset, long len,
 			      long e, long f)
 {
-	struct sim_file *out = rondo__sim_fd_file(h, (int)out_fd), *in = rondo__sim_fd_file(h, (int)in_fd);
+	struct sim_file *out = rondo__sim_fd_file(h, (int)out_fd);
+	struct sim_file *in = rondo__sim_fd_file(h, (int)in_fd);
 	int64_t *at = (int64_t *)offset;
-	struct iovec one = { .iov_len = (size_t)len < SENDFILE_MAX ? (size_t)len : (size_t)SENDFILE_MAX };
+	struct iovec one = { .iov_len = len < SENDFILE_MAX ? (size_t)len : (size_t)SENDFILE_MAX };
 	long ret = refuse(out, in, at);
 
 	(void)e, (void)f;

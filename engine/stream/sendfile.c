@@ -3,8 +3,8 @@
  *
  * The ring has no sendfile, and its splice needs a worker thread and a pipe. sendfile(2) is the
  * cheapest (reading and writing a cached file took 1.7 times its CPU), but on a blocking socket it
- * would stop the loop, and no flag keeps it from that. So it is used on sockets that are O_NONBLOCK, and on
- * those that nobody else has, which are made so meanwhile; the rest is read and written. */
+ * would stop the loop, and no flag keeps it from that. So it is used on sockets that are O_NONBLOCK,
+ * and on those that nobody else has, which are made so meanwhile; the rest is read and written. */
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>

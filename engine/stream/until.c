@@ -137,7 +137,9 @@ static ssize_t read_until(struct rondo_stream *s, const struct separators *seps,
 		if (n <= 0)
 			return n < 0 ? n : incomplete(s);
 	}
-	return m.begin > s->limit ? over_limit(s, m.begin) : rondo__stream_lend_first(s, m.end, data);
+	if (m.begin > s->limit)
+		return over_limit(s, m.begin);
+	return rondo__stream_lend_first(s, m.end, data);
 }
 
 ssize_t rondo_stream_read_until_bytes(rondo_stream *s, const struct iovec *separators, size_t n,

@@ -96,7 +96,8 @@ int rondo_stream_write_counted(rondo_stream *s, const struct iovec *iov, size_t 
 	*n_written = 0;
 	if (unlikely(ret < 0))
 		return ret;
-	return rondo__stream_end_write(s, write_locked(s, iov, n_iov, size_of(iov, n_iov), n_written));
+	ret = write_locked(s, iov, n_iov, size_of(iov, n_iov), n_written);
+	return rondo__stream_end_write(s, ret);
 }
 
 /* Half a message is out: what would follow it made no sense to the peer. */

@@ -272,7 +272,8 @@ static int write_next(const struct talk *t, char *line, size_t len)
 static int open_stream(struct talk *t, int fd)
 {
 	const struct rondo_stream_options o = {
-		.exclusive = below(2), .write_buffer = below(2) ? 0 : 1 + below(3000), .limit = below(2) ? 0 : LINE_MAX,
+		.write_buffer = below(2) ? 0 : 1 + below(3000), .limit = below(2) ? 0 : LINE_MAX,
+		.exclusive = below(2),
 	};
 	int ret = rondo_stream_from_fd(fd, &o, &t->stream);
 
