@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* context.c - see context.h. A set is a flat array: programs have a handful of variables, and a walk
- * over those is faster than anything clever. */
+/* context.c - see context.h. A set is a flat array: programs have a handful of variables, and a
+ * walk over those is faster than anything clever. */
 #include "task/context.h"
 
 #include <errno.h>

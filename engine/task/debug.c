@@ -188,7 +188,7 @@ void rondo_debug_stats(struct rondo_debug_stats *stats)
 	*stats = d ? d->stats : (struct rondo_debug_stats){ 0 };
 }
 
-/* --- what was opened and not closed ------------------------------------------------------------ */
+/* --- what was opened and not closed --------------------------------------------------------- */
 
 /* Without memory for it a leak is not found. */
 static void opened(struct step_watch *w, int fd, const char *what)
@@ -241,7 +241,7 @@ void rondo__debug_report_leaks(struct loop *l)
 	report_descriptors(debug_of(l));
 }
 
-/* --- open and close ---------------------------------------------------------------------------- */
+/* --- open and close ------------------------------------------------------------------------- */
 
 int rondo__debug_open(struct loop *l)
 {

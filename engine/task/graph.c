@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* graph.c - who awaits whom, as text and as JSON (row I3).
  *
- * The edges are the waits themselves, and a group's owner awaits its children from the first on, as in
- * asyncio. Chains of awaits may be a hundred thousand deep, so the walk keeps its way in the nodes. */
+ * The edges are the waits themselves, and a group's owner awaits its children from the first on, as
+ * in asyncio. Chains of awaits may be a hundred thousand deep, so the walk keeps its way in the
+ * nodes. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -173,7 +174,8 @@ static void put_task(const struct graph *g, struct rondo_task *t, unsigned depth
 	}
 }
 
-/* Show the next task that this one awaits. Returns the node to go on from: deeper, here, or back. */
+/* Show the next task that this one awaits. Returns the node to go on from: deeper, here, or
+ * back. */
 static uint32_t walk_on(const struct graph *g, uint32_t at, unsigned *depth)
 {
 	struct node *n = &g->nodes[at], *next;

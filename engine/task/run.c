@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* run.c - rondo_run: open a loop, run the first task, cancel and await the rest, close (row R1). The
- * steps of it one by one: runner.c. */
+/* run.c - rondo_run: open a loop, run the first task, cancel and await the rest, close (row R1).
+ * The steps of it one by one: runner.c. */
 #include "task/run.h"
 
 #include <errno.h>

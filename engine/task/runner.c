@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* runner.c - a loop that is used several times (rows R2, R4 to R6).
  *
- * Deliberately absent: setting another loop as the current one, and policies (R7: the running loop is
- * a property of the thread, and there is no other); run_until_complete() of a foreign future (R5: a
- * main function awaits it); is_running() of other threads' loops, which is out of date as it is told. */
+ * Deliberately absent: setting another loop as the current one, and policies (R7: the running loop
+ * is a property of the thread, and there is no other); run_until_complete() of a foreign future
+ * (R5: a main function awaits it); is_running() of other threads' loops, which is out of date as it
+ * is told. */
 #include "rondo/runner.h"
 
 #include <errno.h>

@@ -14,15 +14,15 @@
 
 enum { ANSWER_WITHIN_MS = 100, NS_PER_S = 1000000000 };
 
-/* --- the signal: it belongs to the process ----------------------------------------------------- */
+/* --- the signal: it belongs to the process -------------------------------------------------- */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned n_users;
 static int taken;			/* the signal, while there are users */
 static struct sigaction before;
 
-/* On the stuck thread, anywhere. It reads what only this thread writes, and what backtrace() needs was
- * loaded before (rondo__backtrace_prepare). */
+/* On the stuck thread, anywhere. It reads what only this thread writes, and what backtrace() needs
+ * was loaded before (rondo__backtrace_prepare). */
 static void on_signal(int signal, siginfo_t *info, void *ucontext)
 {
 	struct debug *d = rondo__loop ? debug_of(rondo__loop) : NULL;
@@ -83,7 +83,7 @@ static void signal_release(void)
 	pthread_mutex_unlock(&lock);
 }
 
-/* --- the thread --------------------------------------------------------------------------------- */
+/* --- the thread ----------------------------------------------------------------------------- */
 
 static bool captured(const struct watchdog *dog, uint64_t step)
 {

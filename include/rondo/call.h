@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* call.h - plain functions that the loop calls: soon, later, when a descriptor is ready. asyncio's
- * call_soon(), call_later(), add_reader(). They run on the loop's own stack: they may wake, create and
- * cancel tasks, and must not await. In a program of tasks they are seldom needed. */
+ * call_soon(), call_later(), add_reader(). They run on the loop's own stack: they may wake, create
+ * and cancel tasks, and must not await. In a program of tasks they are seldom needed. */
 #ifndef RONDO_CALL_H
 #define RONDO_CALL_H
 
@@ -11,14 +11,14 @@
 
 RONDO_BEGIN_DECLS
 
-/* Room for one call, caller-allocated: Handle and TimerHandle. Stays in place until the call runs or
- * is cancelled, and may then be used again, also by the call itself. */
+/* Room for one call, caller-allocated: Handle and TimerHandle. Stays in place until the call runs
+ * or is cancelled, and may then be used again, also by the call itself. */
 struct rondo_handle {
 	uint64_t private_[14];
 };
 
-/* Have call(arg) called in the next batch, after all that is ready by now: call_soon(). From inside a
- * call that is the next turn. The current context variables are those of the call.
+/* Have call(arg) called in the next batch, after all that is ready by now: call_soon(). From inside
+ * a call that is the next turn. The current context variables are those of the call.
  *
  * Owns:    handle must stay in place while the call is pending; arg stays the caller's.
  * Awaits:  no. Only from a task or a call of a loop.
@@ -26,8 +26,8 @@ struct rondo_handle {
 RONDO_API RONDO_MUST_CHECK int rondo_call_soon(struct rondo_handle *handle, void (*call)(void *arg),
 					       void *arg);
 
-/* Have call(arg) called `seconds` from now: call_later(). Calls that are due in one turn run after what
- * is ready and what the kernel completed, in the order of their deadlines.
+/* Have call(arg) called `seconds` from now: call_later(). Calls that are due in one turn run after
+ * what is ready and what the kernel completed, in the order of their deadlines.
  *
  * Owns:    as rondo_call_soon(). What is still pending when the loop closes is cancelled.
  * Awaits:  no. Only from a task or a call of a loop.
@@ -63,8 +63,8 @@ RONDO_API bool rondo_handle_cancelled(const struct rondo_handle *handle);
 RONDO_API uint64_t rondo_handle_when(const struct rondo_handle *handle);
 
 /* Have call(arg) called in every turn in which fd can be read without waiting: add_reader(). A call
- * that is there already is replaced. Take it back before the descriptor is closed; rondo_close() on a
- * watched one ends the watch and tells on_error.
+ * that is there already is replaced. Take it back before the descriptor is closed; rondo_close() on
+ * a watched one ends the watch and tells on_error.
  *
  * Owns:    arg stays the caller's; it and fd must last until rondo_remove_reader().
  * Awaits:  no. Only from a task or a call of a loop.

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* context.h - context variables: values that a task hands on to the tasks it creates, without naming
- * them in every call. asyncio's contextvars.
+/* context.h - context variables: values that a task hands on to the tasks it creates, without
+ * naming them in every call. asyncio's contextvars.
  *
  *     static struct rondo_contextvar request_id = { .name = "request_id" };
  *
  *     rondo_contextvar_set(&request_id, (void *)id, NULL);
  *     task = rondo_create_task(handle, arg);            // sees id, whatever is set here later
  *
- * A task begins with a copy of its creator's variables, and so does a call made by rondo_call_soon()
- * and its kin, a watch, a done callback. What one sets the other does not see. Tasks that use none
- * pay nothing. Calls by rondo_call_soon_threadsafe() come from other threads and have the loop's own.
+ * A task begins with a copy of its creator's variables, and so does a call made by
+ * rondo_call_soon() and its kin, a watch, a done callback. What one sets the other does not see.
+ * Tasks that use none pay nothing. Calls by rondo_call_soon_threadsafe() come from other threads
+ * and have the loop's own.
  *
  * Values are plain pointers: what they point to must outlive whoever may read them. */
 #ifndef RONDO_CONTEXT_H

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* debug.h - looking into a running program: backtraces, the graph of who awaits whom, and what debug
- * mode measures.
+/* debug.h - looking into a running program: backtraces, the graph of who awaits whom, and what
+ * debug mode measures.
  *
  * rondo_options.debug is asyncio's debug mode. on_error is then also told of
- *   - a task that runs for longer than slow_seconds without awaiting, with a backtrace that was taken
- *     while it did (report->details); and on_stuck at once, from another thread;
+ *   - a task that runs for longer than slow_seconds without awaiting, with a backtrace that was
+ *     taken while it did (report->details); and on_stuck at once, from another thread;
  *   - a task that goes on awaiting after it was told to stop;
  *   - handles that were never used up and descriptors that were never closed, when the loop closes.
  * Where a task was created is known, and told with each report that concerns it.
  *
- * The library reads no environment variable: a program that wants one, such as RONDO_DEBUG=1, sets the
- * option. For the backtraces, debug mode takes a signal, SIGURG unless options say otherwise, if
- * nobody else has it, until the last loop in debug mode closes; a call that blocks the thread may then
- * fail with EINTR, and a thread for each loop watches over it. Without debug mode there is none of it,
- * and it costs nothing. */
+ * The library reads no environment variable: a program that wants one, such as RONDO_DEBUG=1, sets
+ * the option. For the backtraces, debug mode takes a signal, SIGURG unless options say otherwise,
+ * if nobody else has it, until the last loop in debug mode closes; a call that blocks the thread
+ * may then fail with EINTR, and a thread for each loop watches over it. Without debug mode there is
+ * none of it, and it costs nothing. */
 #ifndef RONDO_DEBUG_H
 #define RONDO_DEBUG_H
 
@@ -22,8 +22,8 @@
 
 RONDO_BEGIN_DECLS
 
-/* Find out which calls led to where a task waits, innermost first; for the running task, to here. Reads
- * unwind tables where the C library can (glibc), else follows frame pointers.
+/* Find out which calls led to where a task waits, innermost first; for the running task, to here.
+ * Reads unwind tables where the C library can (glibc), else follows frame pointers.
  *
  * Owns:    fills frames.
  * Awaits:  no. Only on the task's own thread.
@@ -51,10 +51,10 @@ enum rondo_graph_flags {
 	RONDO_GRAPH_BACKTRACES = 2	/* and each task's backtrace */
 };
 
-/* Write down all tasks of this loop that are not done: what each waits for, and which tasks it awaits,
- * by await, shield, gather, wait, as_completed or a group: print_call_graph(), `asyncio pstree`. The
- * tree begins with the tasks that nobody awaits; one that was shown before is named again and not
- * followed, "cycle" where they await each other.
+/* Write down all tasks of this loop that are not done: what each waits for, and which tasks it
+ * awaits, by await, shield, gather, wait, as_completed or a group: print_call_graph(), `asyncio
+ * pstree`. The tree begins with the tasks that nobody awaits; one that was shown before is named
+ * again and not followed, "cycle" where they await each other.
  *
  *     Task-1 [running]
  *       fetch [waiting: sleep]

@@ -35,22 +35,22 @@ RONDO_API RONDO_MUST_CHECK int rondo_loop_new(const struct rondo_options *option
  *
  * Owns:    arg stays the caller's.
  * Awaits:  no; it blocks the calling thread.
- * Returns: what main returned; -EINTR if ^C ended it, or rondo_loop_stop() came first (then main goes
- *          on in the next run); -EDEADLK if every task waited for another; -EBUSY from a task,
+ * Returns: what main returned; -EINTR if ^C ended it, or rondo_loop_stop() came first (then main
+ *          goes on in the next run); -EDEADLK if every task waited for another; -EBUSY from a task,
  *          -RONDO_EWRONGLOOP from another thread or a child of fork(), -ESHUTDOWN after
  *          rondo_loop_free(); -ENOMEM. */
 RONDO_API RONDO_MUST_CHECK int rondo_loop_run(rondo_loop *loop, rondo_fn *main, void *arg);
 
-/* Run what there is until rondo_loop_stop(): loop.run_forever(). It sleeps when nothing is left to do,
- * since calls of other threads may come at any time.
+/* Run what there is until rondo_loop_stop(): loop.run_forever(). It sleeps when nothing is left to
+ * do, since calls of other threads may come at any time.
  *
  * Awaits:  no; it blocks the calling thread.
  * Returns: 0, or as rondo_loop_run(). */
 RONDO_API RONDO_MUST_CHECK int rondo_loop_run_forever(rondo_loop *loop);
 
-/* Leave the loop at the end of the batch that runs: loop.stop(). What this batch makes ready runs in
- * the next run. If the loop is not running, the next run has one turn. From another thread, have it
- * called by rondo_call_soon_threadsafe().
+/* Leave the loop at the end of the batch that runs: loop.stop(). What this batch makes ready runs
+ * in the next run. If the loop is not running, the next run has one turn. From another thread, have
+ * it called by rondo_call_soon_threadsafe().
  *
  * Awaits:  no.
  * Returns: 0, -RONDO_EWRONGLOOP, -ESHUTDOWN; -EBUSY where another loop runs. */
@@ -62,8 +62,8 @@ RONDO_API int rondo_loop_stop(rondo_loop *loop);
  * Returns: true or false. */
 RONDO_API bool rondo_loop_is_running(const rondo_loop *loop);
 
-/* Cancel all tasks of a loop, wait for them, and close it: Runner.close(). NULL is ignored, and so is
- * a loop that is closed and was kept by rondo_loop_ref().
+/* Cancel all tasks of a loop, wait for them, and close it: Runner.close(). NULL is ignored, and so
+ * is a loop that is closed and was kept by rondo_loop_ref().
  *
  * Owns:    loop is gone, unless it was kept.
  * Awaits:  no; it blocks the calling thread.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_frames.c - goal: the backtrace of a suspended context is whole, and looking at it changes
- * nothing (row T20). Method: functions that note where they return to; each of these addresses must be
- * found, from the context's creator's stack and from another context's. */
+ * nothing (row T20). Method: functions that note where they return to; each of these addresses must
+ * be found, from the context's creator's stack and from another context's. */
 #include "support/check.h"
 
 #include <sys/mman.h>

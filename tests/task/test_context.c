@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_context.c - goal: context variables are inherited as copies, by tasks and calls, and tasks that
- * have none pay nothing (row L9, probe p45). Method: what each reader sees, as sentences. */
+/* test_context.c - goal: context variables are inherited as copies, by tasks and calls, and tasks
+ * that have none pay nothing (row L9, probe p45). Method: what each reader sees, as sentences. */
 #include "support/step.h"
 
 #include "rondo/call.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_debug.c - goal: debug mode tells of what is wrong and cannot be seen otherwise (rows I1, I5,
- * R8, D4): steps that take too long, with where they were at the time, the deaf, and leaks; and each
- * step is counted. Method: a clock that the test moves for how long, a real one for the signal; the
- * reports as they come. */
+ * R8, D4): steps that take too long, with where they were at the time, the deaf, and leaks; and
+ * each step is counted. Method: a clock that the test moves for how long, a real one for the
+ * signal; the reports as they come. */
 #include "support/step.h"
 
 #include <pthread.h>
@@ -57,7 +57,7 @@ static struct rondo_options debug_options(double slow_seconds)
 				       .slow_seconds = slow_seconds };
 }
 
-/* --- how long ------------------------------------------------------------------------------------ */
+/* --- how long ------------------------------------------------------------------------------- */
 
 static int takes(void *arg)
 {
@@ -130,7 +130,7 @@ static void test_a_slow_call_is_told(void **state)
 	assert_int_equal(told.n, 0);
 }
 
-/* --- where ---------------------------------------------------------------------------------------- */
+/* --- where ---------------------------------------------------------------------------------- */
 
 /* Spins until the watchdog has said where: if it never does, the test's own time runs out. */
 static __attribute__((noinline)) void spin(void)
@@ -295,7 +295,7 @@ static void test_the_signal_is_borrowed(void **state)
 	assert_true(has_handler(SIG_DFL));
 }
 
-/* --- the deaf -------------------------------------------------------------------------------------- */
+/* --- the deaf ------------------------------------------------------------------------------- */
 
 static int is_deaf(void *arg)
 {
@@ -346,7 +346,7 @@ static void test_a_task_that_swallows_its_cancel_is_told(void **state)
 	assert_non_null(strstr(told.details, "created at:"));
 }
 
-/* --- leaks ------------------------------------------------------------------------------------------ */
+/* --- leaks ---------------------------------------------------------------------------------- */
 
 static rondo_task *leaked;
 
@@ -430,7 +430,7 @@ static void test_reports_say_where_the_task_was_created(void **state)
 	assert_string_equal(told.details, "");
 }
 
-/* --- the same program as without -------------------------------------------------------------------- */
+/* --- the same program as without ------------------------------------------------------------ */
 
 static int says(void *arg)
 {
@@ -519,7 +519,7 @@ static void test_there_are_no_stats_without_debug_mode(void **state)
 	assert_int_equal(stats.n_steps, 0);
 }
 
-/* --- threads ------------------------------------------------------------------------------------------ */
+/* --- threads -------------------------------------------------------------------------------- */
 
 static rondo_task *foreign;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_graph.c - goal: the graph of awaits says who awaits whom, in circles and at any depth, as text
- * and as JSON (row I3), and backtraces of suspended tasks are whole (T20). Method: each kind of join
- * once; return addresses that the waiting functions themselves have noted. */
+/* test_graph.c - goal: the graph of awaits says who awaits whom, in circles and at any depth, as
+ * text and as JSON (row I3), and backtraces of suspended tasks are whole (T20). Method: each kind
+ * of join once; return addresses that the waiting functions themselves have noted. */
 #include "support/step.h"
 
 #include "rondo/call.h"
@@ -209,7 +209,7 @@ static void test_chains_may_be_deep(void **state)
 	assert_run(deep_main, &n, 0);
 }
 
-/* --- backtraces -------------------------------------------------------------------------------- */
+/* --- backtraces ----------------------------------------------------------------------------- */
 
 static void *expected[3];
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_handle.c - goal: calls soon and later run once, in asyncio's order, or not at all (rows L1 to
- * L4, M4, probes p02, p40, p41). Method: sentences of events, on a clock that the test moves where
- * time is in it; a crowd that is cancelled in the ready queue; the simulated kernel. */
+/* test_handle.c - goal: calls soon and later run once, in asyncio's order, or not at all (rows L1
+ * to L4, M4, probes p02, p40, p41). Method: sentences of events, on a clock that the test moves
+ * where time is in it; a crowd that is cancelled in the ready queue; the simulated kernel. */
 #include "support/step.h"
 
 #include <math.h>
@@ -54,7 +54,7 @@ static void test_calls_are_made_in_order(void **state)
 	assert_log("main x y task z main x2");
 }
 
-/* --- cancel ------------------------------------------------------------------------------------ */
+/* --- cancel --------------------------------------------------------------------------------- */
 
 static void cancels_y(void *arg)
 {
@@ -121,7 +121,8 @@ static int crowd_main(void *arg)
 	return 0;
 }
 
-/* What was cancelled in the queue has left it only when the batch was run: there is room for both. */
+/* What was cancelled in the queue has left it only when the batch was run: there is room for
+ * both. */
 static void test_the_queue_has_room_for_cancelled_calls(void **state)
 {
 	struct rondo_handle *h = calloc(CROWD, sizeof(*h));
@@ -132,7 +133,7 @@ static void test_the_queue_has_room_for_cancelled_calls(void **state)
 	free(h);
 }
 
-/* --- time -------------------------------------------------------------------------------------- */
+/* --- time ----------------------------------------------------------------------------------- */
 
 static int late_main(void *arg)
 {
@@ -234,7 +235,7 @@ static void test_calls_are_made_at_their_nanosecond(void **state)
 	assert_log("past");
 }
 
-/* --- the end ----------------------------------------------------------------------------------- */
+/* --- the end -------------------------------------------------------------------------------- */
 
 static int leaves_calls(void *arg)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_runner.c - goal: a loop can be run several times, stopped and closed (rows R2, R4 to R6), and
- * belongs to its thread and process (R8, R10). Method: sentences of events over several runs, the
- * public functions only. */
+/* test_runner.c - goal: a loop can be run several times, stopped and closed (rows R2, R4 to R6),
+ * and belongs to its thread and process (R8, R10). Method: sentences of events over several runs,
+ * the public functions only. */
 #include "support/step.h"
 
 #include <pthread.h>
@@ -155,8 +155,8 @@ static int stops_amid(void *arg)
 	return arg ? 0 : rondo_sleep(3600);
 }
 
-/* R4 (q08): the batch is run to its end, and what it made ready in the next run. R5 (q09): a main that
- * is not done is interrupted, and goes on. */
+/* R4 (q08): the batch is run to its end, and what it made ready in the next run. R5 (q09): a main
+ * that is not done is interrupted, and goes on. */
 static void test_stop_ends_the_batch(void **state)
 {
 	rondo_loop *loop = stopped = make();
@@ -207,7 +207,8 @@ static int starts_counter(void *arg)
 	return 0;
 }
 
-/* R4 (q08): stopped before it begins, it has exactly one turn; nothing to do does not mean sleep. */
+/* R4 (q08): stopped before it begins, it has exactly one turn; nothing to do does not mean
+ * sleep. */
 static void test_a_loop_stopped_before_has_one_turn(void **state)
 {
 	rondo_loop *loop = make();

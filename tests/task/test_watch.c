@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_watch.c - goal: watched descriptors call back in every turn in which they are ready, as
- * asyncio's add_reader() and add_writer() do (row L8). Method: pipes and a socket pair whose readiness
- * the test makes; the simulated kernel. */
+ * asyncio's add_reader() and add_writer() do (row L8). Method: pipes and a socket pair whose
+ * readiness the test makes; the simulated kernel. */
 #include "support/step.h"
 
 #include <sys/socket.h>
@@ -213,7 +213,7 @@ static void test_a_watch_wakes_a_sleeping_loop(void **state)
 	assert_log("ready");
 }
 
-/* --- errors and ends ---------------------------------------------------------------------------- */
+/* --- errors and ends ------------------------------------------------------------------------ */
 
 static void told(const struct rondo_report *r, void *arg)
 {
