@@ -152,7 +152,7 @@ static void run_first(struct rondo_task *t)
 	struct loop *l = t->loop;
 	struct ready_queue *q = &l->ready;
 	struct wait w = { .class = &eager_class, .task = l->running };
-	bool was_late = w.task->cancel_late;
+	bool was_late = w.task->must_cancel && w.task->cancel_late;
 
 	q->slots[--q->head & q->mask] = (uintptr_t)w.task;
 	q->slots[--q->head & q->mask] = (uintptr_t)t;

@@ -578,12 +578,22 @@ static int creates_and_returns(void *arg)
 	return rondo_await(rondo_create_task_with(&eager, cancels_creator, rondo_current_task()));
 }
 
-static int eager_return_main(void *arg)
+static int swallows_first(void *arg)
 {
-	rondo_task *t = rondo_create_task(creates_and_returns, NULL);
+	CHECK_EQUAL(rondo_sleep(60), -ECANCELED);
+	return creates_and_returns(arg);
+}
 
-	(void)arg;
+static int eager_return_main(void *swallows)
+{
+	rondo_task *t = rondo_create_task(swallows ? swallows_first : creates_and_returns, NULL);
+
 	CHECK_EQUAL(rondo_yield(), 0);
+	if (swallows) {
+		CHECK(rondo_cancel(t));
+		CHECK(rondo_cancel(t));		/* it is ready by now */
+		CHECK_EQUAL(rondo_yield(), 0);
+	}
 	CHECK_EQUAL(rondo_task_state(t), RONDO_CANCELLED);
 	CHECK_EQUAL(rondo_await(t), -ECANCELED);
 	return 0;
@@ -594,6 +604,7 @@ static void test_a_creator_cancelled_by_its_eager_task_cannot_return_well(void *
 {
 	(void)state;
 	assert_run(eager_return_main, NULL, 0);
+	assert_run(eager_return_main, word("swallows"), 0);
 }
 
 int main(void)
