@@ -14,7 +14,7 @@ SINCE = {"group": 13, "spawn": 13, "shutdown": 13, "each": 13, "uncancel": 13, "
          "wait_for": 12, "wait_task": 12}
 
 # (weight, name): statements that every scenario may have, and what they are about.
-ALWAYS = [(14, "sleep"), (12, "create"), (6, "await"), (8, "cancel")]
+ALWAYS = [(10, "sleep"), (6, "create"), (3, "await"), (4, "cancel")]
 FAMILIES = [
     [(2, "eager"), (8, "await"), (8, "cancel"), (2, "uncancel"), (2, "state"), (3, "raise"),
      (5, "finally"), (2, "do")],
@@ -33,6 +33,9 @@ FAMILIES = [
     [(3, "callback"), (1, "uncallback"), (3, "call_soon"), (3, "call_later"), (3, "cancel_later"),
      (1, "uncall"), (2, "variable_set"), (2, "variable_get")],
 ]
+# Statements that often fail; they shall not end their task each time.
+REFUSALS = ["release", "sem_release", "notify", "put_nowait", "get_nowait", "item_done", "future_set",
+            "future_fail", "reschedule"]
 BLOCKS = ["timeout", "wait_for", "group", "finally", "do", "lock", "sem", "condition"]
 
 
@@ -45,6 +48,8 @@ class Generator:
         self.n_callbacks = 0
         # Each scenario is about little, or what belongs together would seldom meet.
         families = self.random.sample(FAMILIES, self.random.choice((1, 1, 2, 2, 3, 5, 12)))
+        if len(families) <= 2:
+            self.n_tasks += 2
         chosen = ALWAYS + [statement for family in families for statement in family]
         self.plain = self.usable([(w, name) for w, name in chosen if name not in BLOCKS])
         self.blocks = self.usable([(w, name) for w, name in chosen if name in BLOCKS])
@@ -90,7 +95,7 @@ class Generator:
             op = None
             while op is None:
                 op = self.op(who, depth)
-            op.swallow = self.random.random() < .35
+            op.swallow = self.random.random() < (.9 if op.name in REFUSALS else .35)
             ops.append(op)
         return ops
 
