@@ -168,6 +168,8 @@ class Machine:
 
     def do_uncancel(self, who, op, number):
         task = self.tasks[number]
+        if task is not None and task.watch:
+            self.declare("T2")  # rondo's side tells by the count who ended the wait
         return "none" if task is None else task.uncancel()
 
     def do_state(self, who, op, number):
