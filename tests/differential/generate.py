@@ -34,8 +34,8 @@ FAMILIES = [
      (1, "uncall"), (2, "variable_set"), (2, "variable_get")],
 ]
 # Statements that often fail; they shall not end their task each time.
-REFUSALS = ["release", "sem_release", "notify", "put_nowait", "get_nowait", "item_done", "future_set",
-            "future_fail", "reschedule"]
+REFUSALS = ["release", "sem_release", "notify", "put_nowait", "get_nowait", "item_done",
+            "future_set", "future_fail", "reschedule"]
 BLOCKS = ["timeout", "wait_for", "group", "finally", "do", "lock", "sem", "condition"]
 
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Fail if tests/parity.md leaves out a row of asyncio's behaviour, or names a test that is not there.
+"""Fail if tests/parity.md leaves out a row of asyncio's behaviour, or names a test that is not run.
 
 Each row stands there exactly once, with a test or with `out:` and the reason. Rows that every user
-needs, or that a complete port has (A and B), may not be `open`. Each deviation that asyncio's half of
-tests/differential declares is in the table of them.
+needs, or that a complete port has (A and B), may not be `open`. Each deviation that asyncio's half
+of tests/differential declares is in the table of them.
 """
 import re
 
@@ -113,7 +113,8 @@ if __name__ == "__main__":
     hygiene.main(check, [
         hygiene.Plant("a row left out", replace(PAGE, r"^\| T10 \|.*\n", ""), "T10 is missing"),
         hygiene.Plant("a probe left out", replace(PAGE, r"^\| p33 \|.*\n", ""), "p33 is missing"),
-        hygiene.Plant("a row twice", replace(PAGE, r"^(\| S1 \|.*\n)", r"\1\1"), "S1 is there twice"),
+        hygiene.Plant("a row twice", replace(PAGE, r"^(\| S1 \|.*\n)", r"\1\1"),
+                      "S1 is there twice"),
         hygiene.Plant("a row without test or reason",
                       replace(PAGE, r"^\| Q3 \|.*$", "| Q3 | cancelled getter |  | differs |"),
                       "Q3 has neither"),

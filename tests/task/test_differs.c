@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_differs.c - goal: where the order of events or a count differs from asyncio's on purpose, it
- * is what tests/parity.md says. Method: the smallest scenarios of the last table there, with asyncio's
- * own result in the comment. Q2 and D1 have their tests where queues and operations have theirs. */
+ * is what tests/parity.md says. Method: the smallest scenarios of the last table there, with
+ * asyncio's own result in the comment. Q2 and D1 are tested where queues and operations are. */
 #include "rondo/call.h"
 #include "support/step.h"
 

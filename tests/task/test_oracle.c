@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* test_oracle.c - goal: the probes of asyncio's ordering that are about no single verb: how many
  * turns each await takes, and what comes first within one. Method: turns are counted, sentences of
- * events compared. The other probes stand beside the verbs they are about; tests/parity.md lists all
- * of them.
+ * events compared. The other probes stand beside the verbs they are about; tests/parity.md lists
+ * all of them.
  *
- * T2: gather, wait, shield and as_completed take a turn less than in asyncio, where a callback stands
- * between a task and who waits for it. Everything else takes as many turns. */
+ * T2: gather, wait, shield and as_completed take a turn less than in asyncio, where a callback
+ * stands between a task and who waits for it. Everything else takes as many turns. */
 #include "rondo/group.h"
 #include "rondo/queue.h"
 #include "rondo/sync.h"
