@@ -30,7 +30,25 @@ static bool write_hosts(void)
 	return fclose(f) == 0;
 }
 
-static bool start_dnsmasq(void)
+/* One that is free for both protocols; but somebody else may be faster. */
+static uint16_t free_port(void)
+{
+	union net_address a;
+	uint16_t found = 0;
+
+	for (int i = 0; i < 100 && !found; i++) {
+		int udp = net_bound(SOCK_DGRAM, &a);
+		int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		if (bind(tcp, &a.any, sizeof(a.v4)) == 0)
+			found = ntohs(a.v4.sin_port);
+		close(udp);
+		close(tcp);
+	}
+	return found;
+}
+
+static bool spawn_dnsmasq(void)
 {
 	char port_arg[32], hosts_arg[64];
 	char *const args[] = { word("dnsmasq"), word("--keep-in-foreground"), port_arg, hosts_arg,
@@ -40,19 +58,43 @@ static bool start_dnsmasq(void)
 			       word("--log-facility=/dev/null"), word("--user="), word("--group="),
 			       word("--cname=alias.test,both.test"), NULL };
 	char *const environment[] = { word("PATH=/usr/sbin:/sbin:/usr/bin:/bin"), NULL };
-	union net_address a;
-	int fd = net_bound(SOCK_DGRAM, &a);
 
-	if (fd < 0 || !write_hosts())
-		return false;
-	port = ntohs(a.v4.sin_port);
-	close(fd);
 	snprintf(port_arg, sizeof(port_arg), "--port=%u", port);
 	snprintf(hosts_arg, sizeof(hosts_arg), "--addn-hosts=%s", hosts_file);
 	for (const char *const *p = (const char *const[]){ "/usr/sbin/dnsmasq", "/usr/bin/dnsmasq",
 							   NULL }; *p; p++)
 		if (posix_spawn(&dnsmasq, *p, NULL, NULL, args, environment) == 0)
 			return true;
+	return false;
+}
+
+/* Wait until it listens, or has found its port taken. */
+static bool is_serving(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd, ret = -1;
+
+	while (ret < 0 && waitpid(dnsmasq, NULL, WNOHANG) == 0) {
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		ret = connect(fd, (struct sockaddr *)&a, sizeof(a));
+		close(fd);
+		usleep(1000);
+	}
+	return ret == 0;
+}
+
+static bool start_dnsmasq(void)
+{
+	if (!write_hosts())
+		return false;
+	for (int i = 0; i < 10; i++) {
+		port = free_port();
+		if (!port || !spawn_dnsmasq())
+			return false;
+		if (is_serving())
+			return true;
+	}
 	return false;
 }
 
