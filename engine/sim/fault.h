@@ -54,7 +54,9 @@
 	/* time */                                                                                 \
 	X(TIMER_LATE, 300)                                                                         \
 	X(WALL_JUMP, 50)                                                                           \
-	X(HOST_FROZEN, 20)		/* it does not run for seconds */
+	X(HOST_FROZEN, 20)		/* it does not run for seconds */                          \
+	/* at the end, so that old seeds keep their faults */                                      \
+	X(DESCRIPTORS_GONE, 500)	/* for seconds no connection can be accepted */
 
 #define SIM_FAULT_ENUM(name, max) SIM_FAULT_##name,
 enum sim_fault { SIM_FAULTS(SIM_FAULT_ENUM) SIM_N_FAULTS };

@@ -141,6 +141,8 @@ struct sim_socket {
 	unsigned backlog, n_arriving;	/* the latter NET_ARRIVING */
 	unsigned n_queued;
 	struct list queue;		/* connections to accept */
+	uint64_t refusals_since_ns;	/* of accepts, for want of descriptors (P14) ... */
+	unsigned n_refusals;		/* ... and how many in the second from then on */
 	struct sim_socket *listener;	/* of a connection not accepted yet */
 	struct list queue_link;
 

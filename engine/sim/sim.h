@@ -138,6 +138,7 @@ struct sim_host {
 
 	struct sim_fd fds[SIM_FDS_MAX];	/* descriptor SIM_FD_FIRST + i */
 	struct sim_file *console[3];	/* descriptors 0, 1, 2; made when first used */
+	uint64_t no_fds_until_ns;	/* for connections: DESCRIPTORS_GONE */
 	struct list rings;
 	unsigned n_indexes;		/* of registered rings, ever */
 	struct list futexes;		/* requests that wait on a word, in order */

@@ -7,6 +7,10 @@
 
 #include "sim/tcp.h"
 
+enum { SECOND_NS = 1000000000, REFUSALS_MAX = 200, GONE_MIN_NS = 20000000 };
+
+#define GONE_MAX_NS UINT64_C(5000000000)
+
 static struct sim_net *net_of(const struct sim_socket *k)
 {
 	return k->file.host->sim->net;
@@ -132,6 +136,33 @@ void rondo__sim_socket_drop_queue(struct sim_socket *listener)
 	}
 }
 
+/* Out of descriptors, this time or for a while? */
+static bool is_out_of_fds(struct sim_host *h)
+{
+	struct sim *s = h->sim;
+
+	if (rondo__sim_fault(s, SIM_FAULT_DESCRIPTORS_GONE))
+		h->no_fds_until_ns = s->now_ns + rondo__sim_log(s, SIM_NET, GONE_MIN_NS,
+							       GONE_MAX_NS);
+	return (!s->faults_over && s->now_ns < h->no_fds_until_ns) ||
+	       rondo__sim_fault(s, SIM_FAULT_ACCEPT_EMFILE);
+}
+
+/* The connection waits, and so the socket stays readable: who tries again at once spins (P14). */
+static int refuse(struct sim_socket *k)
+{
+	struct sim *s = k->file.host->sim;
+
+	if (!k->n_refusals || s->now_ns - k->refusals_since_ns >= SECOND_NS) {
+		k->refusals_since_ns = s->now_ns;
+		k->n_refusals = 0;
+	}
+	if (++k->n_refusals > REFUSALS_MAX)
+		rondo__sim_fail(s, "P14", "%u accepts within a second found no free descriptor: "
+				"the loop spins", k->n_refusals);
+	return -EMFILE;
+}
+
 long rondo__sim_socket_accept(struct sim_socket *k, int flags, union net_name *name,
 			      socklen_t *name_len)
 {
@@ -147,8 +178,8 @@ long rondo__sim_socket_accept(struct sim_socket *k, int flags, union net_name *n
 		return -EINVAL;
 	if (list_empty(&k->queue))
 		return SIM_WAIT;
-	if (rondo__sim_fault(h->sim, SIM_FAULT_ACCEPT_EMFILE))
-		return -EMFILE;
+	if (is_out_of_fds(h))
+		return refuse(k);
 	child = container_of(k->queue.next, struct sim_socket, queue_link);
 	fd = rondo__sim_fd_install(h, &child->file);
 	if (fd < 0)
