@@ -326,10 +326,14 @@ static void tell_guards(const struct report *p)
 
 	rondo__stack_pool_init(&pool);
 	s = rondo__stack_get(&pool, STACK_SIZE_MIN);
-	if (s)
-		rondo__stack_put(&pool, s);
 	best = pool.guard == STACK_GUARD_MADVISE;
-	tell_fallback(p, "stack guards", best, value[pool.guard], best ? "" : "needs kernel 6.13");
+	if (s) {
+		rondo__stack_put(&pool, s);
+		tell_fallback(p, "stack guards", best, value[pool.guard],
+			      best ? "" : "needs kernel 6.13");
+	} else {
+		tell(p, "fallback", "stack guards", RONDO_PROBE_REFUSED, "", "no stack can be made");
+	}
 	rondo__stack_pool_free(&pool);
 }
 
@@ -377,6 +381,8 @@ static bool can_share_buffers(struct report *p)
 	sqe->buf_group = UINT16_MAX;
 	while (p->ring.n_in_flight && rondo__ring_enter(&p->ring, 1, UINT64_MAX) == 0)
 		rondo__ring_reap(&p->ring);
+	if (ring_n_queued(&p->ring))	/* a filter may allow set-up, but not enter */
+		rondo__ring_sqe_drop(&p->ring);
 	kernel_call2(k, SYS_close, fds[0], 0);
 	kernel_call2(k, SYS_close, fds[1], 0);
 	return p->res == -ENOBUFS;

@@ -7,9 +7,11 @@
 #include "child.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 
+#include "ring/probe.h"
 #include "ring/ring.h"
 #include "rondo/probe.h"
 #include "rondo/task.h"
@@ -274,6 +276,124 @@ static void test_f4_rings_shrink_before_they_are_refused(void **state)
 	finding_free(f);
 }
 
+/* --- what the report says of such a process ------------------------------------------------------- */
+
+struct wanted {
+	const char *group, *name;
+	bool with_why;
+	char *value;
+	size_t size;
+};
+
+static void keep_wanted(void *ctx, const struct rondo_probe_item *item)
+{
+	const struct wanted *w = ctx;
+
+	if (!strcmp(item->group, w->group) && !strcmp(item->name, w->name))
+		snprintf(w->value, w->size, "%s%s", item->value, w->with_why ? item->why : "");
+}
+
+static void find_fact(struct finding *f, const char *group, const char *name, bool with_why)
+{
+	struct wanted w = { group, name, with_why, f->value, sizeof(f->value) };
+
+	f->ret = rondo_probe(keep_wanted, &w);
+}
+
+/* 1: not the best guards there are; 2: and none for a slab of stacks. */
+static void find_guards(struct finding *f)
+{
+	f->ret = child_deny(SYS_madvise, EINVAL);
+	if (f->ret == 0 && f->argument > 1)
+		f->ret = child_deny(SYS_mprotect, ENOMEM);
+	if (f->ret == 0)
+		find_fact(f, "fallback", "stack guards", true);
+}
+
+static void test_the_guards_that_stacks_get_are_told(void **state)
+{
+	struct finding *f = in_child(find_guards, 1);
+
+	(void)state;
+	assert_int_equal(f->ret, 0);
+	assert_non_null(strstr(f->value, "mprotect"));
+	finding_free(f);
+	f = in_child(find_guards, 2);
+	assert_int_equal(f->ret, 0);
+	assert_string_equal(f->value, "no stack can be made");
+	finding_free(f);
+}
+
+static void find_memlock(struct finding *f)
+{
+	const rlim_t kib = f->argument ? (rlim_t)f->argument << 10 : RLIM_INFINITY;
+
+	f->ret = child_limit(RLIMIT_MEMLOCK, kib);
+	if (f->ret == 0)
+		find_fact(f, "limits", "RLIMIT_MEMLOCK", false);
+}
+
+static void test_the_limit_of_locked_memory_is_told(void **state)
+{
+	struct finding *f = in_child(find_memlock, 4096);
+
+	(void)state;
+	assert_int_equal(f->ret, 0);
+	assert_string_equal(f->value, "4096 KiB");
+	finding_free(f);
+	f = in_child(find_memlock, 0);
+	if (f->ret == -EPERM) {
+		print_message("only root may lift the limit\n");
+		finding_free(f);
+		skip();
+	}
+	assert_int_equal(f->ret, 0);
+	assert_string_equal(f->value, "unlimited");
+	finding_free(f);
+}
+
+/* --- the group that kernel.io_uring_group names ---------------------------------------------------- */
+
+enum { SOME_GROUP = 60123 };
+
+/* 1: by its first group, 2: by a further one, 0: not at all. */
+static void find_membership(struct finding *f)
+{
+	gid_t group = SOME_GROUP, other = SOME_GROUP + 1;
+	struct limits l;
+
+	if (setgroups(1, f->argument == 2 ? &group : &other) < 0 ||
+	    setgid(f->argument == 1 ? group : other) < 0 || setuid(60000) < 0)
+		_exit(1);
+	rondo__limits_look(&l);
+	f->ret = l.is_admin;
+	snprintf(f->value, sizeof(f->value), "%d", l.group);
+}
+
+/* The group means nothing as long as anybody may use io_uring, so it may be set for a moment. */
+static void test_f2_who_is_in_the_group_may_use_io_uring(void **state)
+{
+	static const char path[] = "/proc/sys/kernel/io_uring_group";
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	bool written = fd >= 0 && pwrite(fd, "60123", 5, 0) == 5;
+
+	(void)state;
+	for (int by = 0; written && by < 3; by++) {
+		struct finding *f = in_child(find_membership, by);
+
+		if (f->ret != (by != 0) || strcmp(f->value, "60123"))
+			print_error("by %d: %d, group %s\n", by, f->ret, f->value);
+		written = f->ret == (by != 0) && !strcmp(f->value, "60123");
+		finding_free(f);
+		if (!written && pwrite(fd, "-1", 2, 0) == 2)
+			fail();
+	}
+	if (fd >= 0 && (pwrite(fd, "-1", 2, 0) != 2 || close(fd) < 0))
+		fail();
+	if (fd < 0)
+		skip();
+}
+
 /* --- F5: descriptors ------------------------------------------------------------------------- */
 
 static void find_without_descriptors(struct finding *f)
@@ -321,6 +441,9 @@ int main(void)
 		cmocka_unit_test(test_f4_with_little_memlock_the_ring_is_smaller),
 		cmocka_unit_test(test_f4_without_memlock_the_limit_is_named),
 		cmocka_unit_test(test_f4_rings_shrink_before_they_are_refused),
+		cmocka_unit_test(test_the_guards_that_stacks_get_are_told),
+		cmocka_unit_test(test_the_limit_of_locked_memory_is_told),
+		cmocka_unit_test(test_f2_who_is_in_the_group_may_use_io_uring),
 		cmocka_unit_test(test_f5_no_descriptor_left_is_said_and_leaves_nothing),
 	};
 

@@ -73,10 +73,19 @@ struct older {
 	unsigned enter_flags;
 	unsigned features;
 	unsigned first_op;		/* ... ops from this one on */
-	unsigned first_register_op;
+	unsigned first_register_op, no_register_op;
 	int setup_error;		/* ... any ring at all */
 	bool has_nosignal;
+	unsigned sq_max;		/* ... larger rings, for want of memory */
+	unsigned denied_flags;		/* ... the right to these set-up flags */
+	long no_call;			/* ... this system call */
+	int enter_error;		/* ... any enter at all */
+	bool no_recv_multishot;
+	bool is_younger;		/* or with more than this library has heard of */
+	struct io_uring *ring;
 };
+
+enum { YOUNGER_BIT = 40, YOUNGER_OP = 200, YOUNGER_REGISTER_OP = 100 };
 
 static struct older *older_of(const struct kernel *k)
 {
@@ -89,8 +98,11 @@ static int older_setup(const struct kernel *k, unsigned entries, struct io_uring
 	struct older *o = older_of(k);
 	int ret;
 
+	o->ring = ring;
 	if (o->setup_error || (params->flags & o->setup_flags))
 		return o->setup_error ? o->setup_error : -EINVAL;
+	if (o->sq_max && entries > o->sq_max)
+		return -ENOMEM;
 	ret = rondo__kernel_linux.setup(k, entries, ring, params);
 	ring->features &= ~o->features;
 	return ret;
@@ -99,9 +111,39 @@ static int older_setup(const struct kernel *k, unsigned entries, struct io_uring
 static int older_enter(const struct kernel *k, unsigned fd, unsigned to_submit,
 		       unsigned min_complete, unsigned flags, const void *arg, size_t arg_size)
 {
-	if (flags & older_of(k)->enter_flags)
+	const struct older *o = older_of(k);
+	struct io_uring_sq *sq = &o->ring->sq;
+
+	if (flags & o->enter_flags)
 		return -EINVAL;
+	if (o->enter_error)
+		return o->enter_error;
+	for (unsigned i = 0; o->no_recv_multishot && i < to_submit; i++) {
+		struct io_uring_sqe *sqe = &sq->sqes[(*sq->khead + i) & sq->ring_mask];
+
+		if (sqe->opcode == IORING_OP_RECV)
+			sqe->ioprio |= 1u << 15;	/* a flag that nobody knows */
+	}
 	return rondo__kernel_linux.enter(k, fd, to_submit, min_complete, flags, arg, arg_size);
+}
+
+/* What is said by a kernel younger than this library. */
+static void look_younger(unsigned opcode, void *answer, unsigned n)
+{
+	struct rondo_query *q = answer;
+	struct io_uring_probe *p = answer;
+
+	if (opcode == RONDO_REGISTER_QUERY) {
+		struct rondo_query_ops *ops = (void *)(uintptr_t)q->data;
+
+		ops->setup_flags |= UINT64_C(1) << YOUNGER_BIT;
+		ops->enter_flags |= UINT64_C(1) << YOUNGER_BIT;
+		ops->n_register_ops = YOUNGER_REGISTER_OP + 1;
+	} else if (opcode == IORING_REGISTER_PROBE && n > RONDO_OP_END) {
+		p->last_op = YOUNGER_OP;
+		p->ops[p->ops_len].op = YOUNGER_OP;
+		p->ops[p->ops_len++].flags = IO_URING_OP_SUPPORTED;
+	}
 }
 
 static int older_register(const struct kernel *k, unsigned fd, unsigned opcode, const void *arg,
@@ -110,7 +152,7 @@ static int older_register(const struct kernel *k, unsigned fd, unsigned opcode, 
 	struct older *o = older_of(k);
 	int ret;
 
-	if (opcode >= o->first_register_op)
+	if (opcode >= o->first_register_op || opcode == o->no_register_op)
 		return -EINVAL;
 	ret = rondo__kernel_linux.register_(k, fd, opcode, arg, n);
 	if (opcode == IORING_REGISTER_PROBE && ret == 0) {
@@ -119,6 +161,8 @@ static int older_register(const struct kernel *k, unsigned fd, unsigned opcode, 
 		for (unsigned i = o->first_op; i < p->ops_len; i++)
 			p->ops[i].flags = 0;
 	}
+	if (o->is_younger && ret == 0)
+		look_younger(opcode, (void *)(uintptr_t)arg, n);
 	return ret;
 }
 
@@ -130,6 +174,10 @@ static long older_call(const struct kernel *k, long number, long a, long b, long
 
 	if (number == SYS_io_uring_setup && (params->flags & o->setup_flags))
 		return -EINVAL;
+	if (number == SYS_io_uring_setup && (params->flags & o->denied_flags))
+		return -EPERM;
+	if (number == o->no_call)
+		return -EMFILE;
 	if (number == SYS_pwritev2 && !o->has_nosignal)
 		return -EOPNOTSUPP;
 	return rondo__kernel_linux.call(k, number, a, b, c, d, e, f);
@@ -138,7 +186,8 @@ static long older_call(const struct kernel *k, long number, long a, long b, long
 static void older_init(struct older *o)
 {
 	*o = (struct older){ .kernel = rondo__kernel_linux, .first_op = 256,
-			     .first_register_op = 64, .has_nosignal = true };
+			     .first_register_op = 64, .no_register_op = 64,
+			     .has_nosignal = true, .no_call = -1 };
 	o->kernel.setup = older_setup;
 	o->kernel.enter = older_enter;
 	o->kernel.register_ = older_register;
@@ -326,6 +375,98 @@ static void test_a_refused_ring_still_reports_kernel_and_limits(void **state)
 	free(f);
 }
 
+static void test_what_is_younger_than_the_library_is_told_by_number(void **state)
+{
+	struct older o;
+	struct facts *f;
+
+	(void)state;
+	older_init(&o);
+	o.is_younger = true;
+	f = facts_of(&o.kernel);
+	assert_int_equal(f->ret, 0);
+	assert_int_equal(state_of(f, "opcode", "READ"), RONDO_PROBE_USED);
+	assert_string_equal(find(f, "opcode", "operation 200")->why, "younger than this library");
+	if (state_of(f, "register", "REGISTER_QUERY") != RONDO_PROBE_ABSENT) {
+		assert_int_equal(state_of(f, "setup flag", "bit 40"), RONDO_PROBE_PRESENT);
+		assert_int_equal(state_of(f, "enter flag", "bit 40"), RONDO_PROBE_PRESENT);
+		assert_int_equal(state_of(f, "register", "operation 100"), RONDO_PROBE_PRESENT);
+	}
+	free(f);
+}
+
+static void test_a_set_up_flag_that_is_denied_is_not_called_absent(void **state)
+{
+	struct older o;
+	struct facts *f;
+
+	(void)state;
+	older_6_1(&o);
+	o.denied_flags = IORING_SETUP_SQPOLL;
+	f = facts_of(&o.kernel);
+	assert_int_equal(state_of(f, "setup flag", "SQPOLL"), RONDO_PROBE_REFUSED);
+	assert_string_equal(find(f, "setup flag", "SQPOLL")->why, rondo_strerror(-EPERM));
+	free(f);
+}
+
+static void test_a_kernel_that_tells_no_opcodes_has_none(void **state)
+{
+	struct older o;
+	struct facts *f;
+
+	(void)state;
+	older_6_1(&o);
+	o.no_register_op = IORING_REGISTER_PROBE;
+	f = facts_of(&o.kernel);
+	assert_int_equal(f->ret, 0);
+	for (unsigned i = 0; i < f->n; i++)
+		if (!strcmp(f->list[i].group, "opcode"))
+			assert_int_equal(f->list[i].state, RONDO_PROBE_ABSENT);
+	assert_instead(f, "send_zc", "send");
+	free(f);
+}
+
+static void test_a_ring_that_had_to_be_smaller_says_so(void **state)
+{
+	struct older o;
+	struct facts *f;
+
+	(void)state;
+	older_init(&o);
+	o.sq_max = RING_SQ_ENTRIES / 2;
+	f = facts_of(&o.kernel);
+	assert_int_equal(state_of(f, "fallback", "ring size"), RONDO_PROBE_REFUSED);
+	assert_non_null(strstr(find(f, "fallback", "ring size")->why, "ulimit -l"));
+	free(f);
+}
+
+static void test_without_a_shared_receive_each_connection_has_buffers(void **state)
+{
+	int before = raw_count_entries("/proc/self/fd");
+	struct older o;
+	struct facts *f;
+
+	(void)state;
+	older_init(&o);
+	o.no_recv_multishot = true;
+	f = facts_of(&o.kernel);
+	assert_instead(f, "receive buffers", "one per connection");
+	free(f);
+	older_init(&o);
+	o.no_call = SYS_socketpair;
+	f = facts_of(&o.kernel);
+	assert_instead(f, "receive buffers", "one per connection");
+	free(f);
+	/* Where nothing can be submitted, the report goes on, and the ring can be closed. */
+	older_init(&o);
+	o.enter_error = -EPERM;
+	f = facts_of(&o.kernel);
+	assert_int_equal(f->ret, 0);
+	assert_instead(f, "receive buffers", "one per connection");
+	free(f);
+	assert_int_equal(raw_count_entries("/proc/self/fd"), before);
+}
+
 static void test_probing_leaves_no_descriptor_behind(void **state)
 {
 	int before = raw_count_entries("/proc/self/fd");
@@ -348,6 +489,11 @@ int main(void)
 		cmocka_unit_test(test_on_linux_6_1_the_fall_backs_are_named),
 		cmocka_unit_test(test_on_linux_5_19_the_ring_is_downgraded),
 		cmocka_unit_test(test_a_refused_ring_still_reports_kernel_and_limits),
+		cmocka_unit_test(test_what_is_younger_than_the_library_is_told_by_number),
+		cmocka_unit_test(test_a_set_up_flag_that_is_denied_is_not_called_absent),
+		cmocka_unit_test(test_a_kernel_that_tells_no_opcodes_has_none),
+		cmocka_unit_test(test_a_ring_that_had_to_be_smaller_says_so),
+		cmocka_unit_test(test_without_a_shared_receive_each_connection_has_buffers),
 		cmocka_unit_test(test_probing_leaves_no_descriptor_behind),
 	};
 

@@ -66,6 +66,17 @@ static long refusing_call(const struct kernel *k, long number, long a, long b, l
 	return rondo__kernel_linux.call(k, number, a, b, c, d, e, f);
 }
 
+/* A kernel with more opcodes than were asked about, which says how many. */
+static int boasting_register(const struct kernel *k, unsigned fd, unsigned opcode, const void *arg,
+			     unsigned n)
+{
+	int ret = refusing_register(k, fd, opcode, arg, n);
+
+	if (opcode == IORING_REGISTER_PROBE && ret == 0)
+		((struct io_uring_probe *)(uintptr_t)arg)->ops_len = UINT8_MAX;
+	return ret;
+}
+
 static void refusing_init(struct refusing *r)
 {
 	*r = (struct refusing){ .kernel = rondo__kernel_linux, .number = -1 };
@@ -311,6 +322,21 @@ static void test_opcodes_are_known_by_probing(void **state)
 	raw_close(&r);
 }
 
+static void test_no_more_opcodes_are_read_than_were_asked_about(void **state)
+{
+	struct refusing k;
+	struct raw plain, r;
+
+	(void)state;
+	raw_open(&plain);
+	refusing_init(&k);
+	k.kernel.register_ = boasting_register;
+	open_working(&k, &r);
+	assert_true(r.ring.ops == plain.ring.ops);
+	raw_close(&r);
+	raw_close(&plain);
+}
+
 static void test_a_write_that_raises_no_sigpipe_is_found_by_trying(void **state)
 {
 	int before = raw_count_entries("/proc/self/fd");
@@ -348,6 +374,7 @@ int main(void)
 		cmocka_unit_test(test_worker_threads_are_capped),
 		cmocka_unit_test(test_features_decide_how_to_wait),
 		cmocka_unit_test(test_opcodes_are_known_by_probing),
+		cmocka_unit_test(test_no_more_opcodes_are_read_than_were_asked_about),
 		cmocka_unit_test(test_a_write_that_raises_no_sigpipe_is_found_by_trying),
 	};
 

@@ -54,6 +54,27 @@ static void test_run_can_be_called_again_and_again(void **state)
 	assert_int_equal(n_descriptors(), before);
 }
 
+static int prints_reports(void)
+{
+	rondo_report_print(&(struct rondo_report){ .message = "all is lost" }, NULL);
+	rondo_report_print(&(struct rondo_report){ .message = "it ended", .task = "reader",
+						   .error = -EIO }, NULL);
+	rondo_report_print(&(struct rondo_report){ .message = "who waits", .task = "main",
+						   .details = "a for b" }, NULL);
+	return 0;
+}
+
+static void test_a_report_is_printed_in_one_line_without_what_it_lacks(void **state)
+{
+	char expected[256];
+
+	(void)state;
+	assert_int_equal(run_in_child(prints_reports), 0);
+	snprintf(expected, sizeof(expected), "rondo: all is lost\nrondo: reader: it ended: %s\n"
+		 "rondo: main: who waits\na for b\n", rondo_strerror(-EIO));
+	assert_string_equal(child_stderr, expected);
+}
+
 static void *runs_in_thread(void *arg)
 {
 	int *ret = arg;
@@ -457,6 +478,7 @@ int main(void)
 		cmocka_unit_test(test_run_returns_what_main_returns),
 		cmocka_unit_test(test_a_loop_in_a_loop_is_refused),
 		cmocka_unit_test(test_run_can_be_called_again_and_again),
+		cmocka_unit_test(test_a_report_is_printed_in_one_line_without_what_it_lacks),
 		cmocka_unit_test(test_threads_run_loops_of_their_own),
 		cmocka_unit_test(test_options_set_the_sizes_of_stacks),
 		cmocka_unit_test(test_options_set_the_sizes_of_queues),
