@@ -121,6 +121,76 @@ static void test_the_tree_shows_who_awaits_whom(void **state)
 		"new [ready]\n");
 }
 
+static int returns_at_once(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+/* One is done already, one never will be; the caller's name says how it waits. */
+struct two {
+	rondo_task *tasks[2];
+};
+
+static int gathers_two(void *arg)
+{
+	struct two *two = arg;
+
+	return rondo_gather(2, two->tasks, NULL, RONDO_GATHER_KEEP);
+}
+
+static int waits_for_two(void *arg)
+{
+	struct two two = *(struct two *)arg;
+
+	return (int)rondo_wait(2, two.tasks, RONDO_ALL_COMPLETED, RONDO_FOREVER);
+}
+
+static int takes_two(void *arg)
+{
+	struct two *two = arg;
+	struct rondo_as_completed each;
+	rondo_task *t;
+	int ret = rondo_as_completed_begin(&each, 2, two->tasks, RONDO_FOREVER);
+
+	while (ret >= 0 && (ret = rondo_as_completed_next(&each, &t)) > 0)
+		continue;
+	rondo_as_completed_end(&each);
+	return ret;
+}
+
+static int done_members_main(void *arg)
+{
+	struct two two = { { named("done", returns_at_once, NULL), named("left", sleeps, NULL) } };
+
+	(void)arg;
+	rondo_task_set_name(rondo_current_task(), "main");
+	rondo_detach(named("gatherer", gathers_two, &two));
+	rondo_detach(named("waiter", waits_for_two, &two));
+	rondo_detach(named("taker", takes_two, &two));
+	CHECK_EQUAL(yield_times(3), 0);
+	CHECK_EQUAL(write_graph(0), 5);
+	rondo_cancel(two.tasks[1]);
+	rondo_detach(two.tasks[0]);
+	rondo_detach(two.tasks[1]);
+	return yield_times(4);
+}
+
+/* I3: what is over is awaited by nobody any more. */
+static void test_finished_members_are_not_awaited(void **state)
+{
+	(void)state;
+	assert_run(done_members_main, NULL, 0);
+	assert_string_equal(text,
+		"main [running]\n"
+		"gatherer [waiting: 1 of 2 gathered tasks]\n"
+		"  left [waiting: sleep]\n"
+		"waiter [waiting: all of 2 tasks]\n"
+		"  left [waiting: sleep] - see above\n"
+		"taker [waiting: the next of 1 tasks]\n"
+		"  left [waiting: sleep] - see above\n");
+}
+
 static int json_main(void *arg)
 {
 	rondo_task *leaf;
@@ -329,6 +399,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_tree_shows_who_awaits_whom),
+		cmocka_unit_test(test_finished_members_are_not_awaited),
 		cmocka_unit_test(test_the_graph_as_json),
 		cmocka_unit_test(test_a_circle_is_marked),
 		cmocka_unit_test(test_chains_may_be_deep),

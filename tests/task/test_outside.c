@@ -84,6 +84,7 @@ static int waits_and_cancels(void *arg)
 	f = rondo_run_coroutine_threadsafe(loop, for_ever, &seen);
 	CHECK(f);
 	CHECK_EQUAL(rondo_thread_future_wait(f, 0.002), -ETIMEDOUT);
+	CHECK_EQUAL(rondo_thread_future_wait(f, -1), -ETIMEDOUT);
 	CHECK(rondo_thread_future_cancel(f));
 	CHECK_EQUAL(rondo_thread_future_wait(f, INFINITY), -ECANCELED);
 	CHECK(seen == -ECANCELED || seen == 0);		/* 0: it had not begun */

@@ -111,6 +111,27 @@ static int misuses(void *arg)
 	return 0;
 }
 
+static int stops_another(void *arg)
+{
+	CHECK(!rondo_loop_is_running(arg));
+	CHECK_EQUAL(rondo_loop_stop(arg), -EBUSY);
+	return 0;
+}
+
+/* R6: of two loops of a thread the running one says nothing to the other. */
+static void test_a_loop_does_not_stop_its_sibling(void **state)
+{
+	rondo_loop *one = make(), *two = make();
+
+	(void)state;
+	assert_int_equal(rondo_loop_run(one, stops_another, two), 0);
+	assert_checks_passed();
+	assert_int_equal(rondo_loop_run(two, says, word("on")), 3);
+	assert_int_equal(rondo_loop_free(one), 0);
+	assert_int_equal(rondo_loop_free(two), 0);
+	assert_log("on");
+}
+
 /* R1 (q07), R6: not while it runs. */
 static void test_a_running_loop_is_busy(void **state)
 {
@@ -373,6 +394,7 @@ int main(void)
 		cmocka_unit_test(test_tasks_of_a_run_go_on_in_the_next),
 		cmocka_unit_test(test_a_closed_loop_says_so),
 		cmocka_unit_test(test_a_running_loop_is_busy),
+		cmocka_unit_test(test_a_loop_does_not_stop_its_sibling),
 		cmocka_unit_test(test_stop_ends_the_batch),
 		cmocka_unit_test(test_run_forever_ends_with_stop),
 		cmocka_unit_test(test_a_loop_stopped_before_has_one_turn),

@@ -439,6 +439,38 @@ static int sim_start(void *arg)
 	return rondo_to_thread(sim_body, arg);
 }
 
+static int sim_n_abandoned;
+
+static void sim_abandoned(void *arg)
+{
+	(void)arg;
+	sim_n_abandoned++;
+}
+
+static int sim_start_abandonable(void *arg)
+{
+	const struct rondo_thread_options o = { .on_cancel = RONDO_THREAD_ABANDON,
+						.on_abandon = sim_abandoned };
+
+	return rondo_to_thread_with(&o, sim_body, arg);
+}
+
+/* Whose argument is given up, if and only if it was cancelled. */
+static int sim_abandon(void)
+{
+	int value = 1, ret;
+	rondo_task *t = rondo_create_task(sim_start_abandonable, &value);
+
+	sim_n_abandoned = 0;
+	ret = rondo_sleep_ns(rondo_sim_random() % 10000000);
+	if (ret < 0)
+		return ret;
+	rondo_cancel(t);
+	ret = rondo_await(t);
+	CHECK(ret == 2 || ret == -ECANCELED);
+	return 0;
+}
+
 static int sim_main(void *arg)
 {
 	int value = 1;
@@ -455,7 +487,8 @@ static int sim_main(void *arg)
 	rondo_cancel(t);
 	ret = rondo_await(t);
 	CHECK(ret == 2 || ret == -ECANCELED);
-	return 0;
+	CHECK_EQUAL(rondo_to_thread_with(&(struct rondo_thread_options){ 0 }, sim_body, &value), 2);
+	return sim_abandon();
 }
 
 /* The same program, in one thread, with the same history each time. */

@@ -312,6 +312,39 @@ static void test_wait_fits_the_matrix(void **state)
 	matrix_check("rondo_wait", &v);
 }
 
+/* --- a limit that has passed for ever ------------------------------------------------------------ */
+
+static int sleeps_an_hour(void *arg)
+{
+	(void)arg;
+	return rondo_sleep(3600);
+}
+
+static int minus_infinity_main(void *arg)
+{
+	rondo_task *tasks[20];
+	struct rondo_as_completed each;
+
+	(void)arg;
+	for (int i = 0; i < 20; i++)
+		tasks[i] = rondo_create_task(sleeps_an_hour, NULL);
+	CHECK_EQUAL(rondo_wait(20, tasks, RONDO_ALL_COMPLETED, -INFINITY), 0);
+	CHECK_EQUAL(rondo_as_completed_begin(&each, 20, tasks, -INFINITY), 0);
+	CHECK_EQUAL(rondo_as_completed_next(&each, &tasks[0]), -ETIMEDOUT);
+	rondo_as_completed_end(&each);
+	for (int i = 0; i < 20; i++) {
+		CHECK(rondo_cancel(tasks[i]));
+		rondo_detach(tasks[i]);
+	}
+	return 0;
+}
+
+static void test_a_limit_of_minus_infinity_has_passed(void **state)
+{
+	(void)state;
+	assert_run(minus_infinity_main, NULL, 0);
+}
+
 /* --- deadlocks ----------------------------------------------------------------------------- */
 
 static void keep_report(const struct rondo_report *r, void *arg)
@@ -323,18 +356,25 @@ static void keep_report(const struct rondo_report *r, void *arg)
 static int deadlock_main(void *arg)
 {
 	rondo_task *self = rondo_current_task(), *tasks[2] = { self, self };
+	const enum rondo_return_when *when = arg;
 
-	(void)arg;
-	return (int)rondo_wait(2, tasks, RONDO_FIRST_COMPLETED, RONDO_FOREVER);
+	return (int)rondo_wait(2, tasks, *when, RONDO_FOREVER);
+}
+
+static void assert_deadlock(enum rondo_return_when when, const char *expected)
+{
+	const struct rondo_options o = { .on_error = keep_report };
+
+	assert_run_on(&rondo__kernel_linux, &o, deadlock_main, &when, -EDEADLK);
+	assert_log(expected);
 }
 
 static void test_a_wait_that_cannot_end_is_reported(void **state)
 {
-	const struct rondo_options o = { .on_error = keep_report };
-
 	(void)state;
-	assert_run_on(&rondo__kernel_linux, &o, deadlock_main, NULL, -EDEADLK);
-	assert_log("[deadlock: waits for the first of 2 tasks]");
+	assert_deadlock(RONDO_FIRST_COMPLETED, "[deadlock: waits for the first of 2 tasks]");
+	assert_deadlock(RONDO_FIRST_EXCEPTION, "[deadlock: waits for the first failure of 2 tasks]");
+	assert_deadlock(RONDO_ALL_COMPLETED, "[deadlock: waits for all of 2 tasks]");
 }
 
 int main(void)
@@ -349,6 +389,7 @@ int main(void)
 		cmocka_unit_test(test_a_limit_that_passes_is_no_error),
 		cmocka_unit_test(test_cancelling_a_wait_leaves_the_tasks_running),
 		cmocka_unit_test(test_wait_fits_the_matrix),
+		cmocka_unit_test(test_a_limit_of_minus_infinity_has_passed),
 		cmocka_unit_test(test_a_wait_that_cannot_end_is_reported),
 	};
 
