@@ -4,8 +4,8 @@
 
     branches.py ROOT BUILD LAYER...
 
-gcov's own JSON is read. A branch counts unless it ends the program: on lines with BUG the arm that
-was never taken is the one that nobody wants to see taken.
+gcov's own JSON is read. A branch counts unless it ends the program: on lines with BUG, and right
+before them, the arm that was never taken is the one that nobody wants to see taken.
 
 explained.txt, beside this file, says why a line has an arm that no test here takes. One line each:
 
@@ -32,7 +32,9 @@ class Line:
     def __init__(self, root, path, number, function, arms):
         self.path, self.number, self.function = path, number, function or ""
         self.n_arms, self.n_taken = len(arms), sum(arms)
-        self.text = (root / path).read_text().splitlines()[number - 1].strip()
+        texts = [text.strip() for text in (root / path).read_text().splitlines()]
+        self.text = texts[number - 1]
+        self.ends = "BUG" in self.text or texts[number:][:1] and texts[number].startswith("BUG(")
         self.explained = False
 
     @property
@@ -84,7 +86,7 @@ def lines_of(root, build, layer):
                 lines[name, line["line_number"]] = Line(
                     root, f"engine/{layer}/{name}", line["line_number"],
                     line.get("function_name"), [arm["count"] > 0 for arm in line["branches"]])
-    return [line for _, line in sorted(lines.items()) if "BUG" not in line.text]
+    return [line for _, line in sorted(lines.items()) if not line.ends]
 
 
 def explanations(root):

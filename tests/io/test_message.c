@@ -54,6 +54,30 @@ static int udp_finish(void *ctx)
 	       0 : -errno;
 }
 
+/* Who does not want to know is not told. */
+static int udp_from_nobody(void *arg)
+{
+	union net_address from;
+	char bytes[16];
+
+	CHECK_EQUAL(udp_prepare(arg), 0);
+	memset(&from, 'x', sizeof(from));
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQUAL(udp_finish(arg), 0);
+		CHECK_EQUAL(rondo_recvfrom(udp.fd, bytes, sizeof(bytes), 0,
+					   i ? &from.any : NULL, NULL), 8);
+	}
+	CHECK_EQUAL(((char *)&from)[0], 'x');
+	udp_clean(arg);
+	return 0;
+}
+
+static void test_recvfrom_need_not_tell_who_sent(void **state)
+{
+	(void)state;
+	net_run(udp_from_nobody, NULL);
+}
+
 static void test_recvfrom_tells_who_sent(void **state)
 {
 	const struct matrix_verb v = {
@@ -354,6 +378,7 @@ static void test_recvmsg_in_a_race_with_cancel_loses_no_descriptor(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_recvfrom_need_not_tell_who_sent),
 		cmocka_unit_test(test_recvfrom_tells_who_sent),
 		cmocka_unit_test(test_datagrams_stay_whole),
 		cmocka_unit_test(test_a_refused_datagram_is_told_to_the_next_call),

@@ -189,6 +189,7 @@ static int read_stream(void *arg)
 	}
 	CHECK_EQUAL(rondo_receiver_lend(&r, &data), 0);
 	CHECK_EQUAL(rondo_receiver_read(&r, bytes, 1), 0);	/* and it stays at the end */
+	CHECK_EQUAL(rondo_receiver_read(&r, bytes, 0), 0);
 	return 0;
 }
 

@@ -319,6 +319,52 @@ static int refuses(void *arg)
 	return rondo_signal_close(NULL);
 }
 
+/* In a set, too; and one that is closed has no more signals, whoever still asks. */
+static int refuses_in_sets(void *arg)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL };
+	rondo_signal *s;
+	sigset_t set;
+
+	(void)arg;
+	for (size_t i = 0; i < 4; i++) {
+		CHECK_EQUAL(rondo_signal_open_one(faults[i], &s), -EINVAL);
+		sigemptyset(&set);
+		sigaddset(&set, SIGUSR1);
+		sigaddset(&set, faults[i]);
+		CHECK_EQUAL(rondo_signal_open(&set, &s), -EINVAL);
+	}
+	return 0;
+}
+
+static int asks_next(void *arg)
+{
+	return rondo_signal_next(arg, NULL);
+}
+
+static int asks_when_closed(void *arg)
+{
+	rondo_signal *s;
+	rondo_task *first, *second;
+
+	(void)arg;
+	CHECK_EQUAL(rondo_signal_open_one(SIGUSR1, &s), 0);
+	first = rondo_create_task(asks_next, s);
+	second = rondo_create_task(asks_next, s);
+	CHECK_EQUAL(turns(4), 0);
+	CHECK_EQUAL(rondo_signal_close(s), 0);
+	CHECK_EQUAL(rondo_await(first), -EBADF);
+	CHECK_EQUAL(rondo_await(second), -EBADF);
+	return 0;
+}
+
+static void test_faults_are_refused_in_sets_and_a_closed_receiver_says_so(void **state)
+{
+	(void)state;
+	run_ok(refuses_in_sets, NULL);
+	run_ok(asks_when_closed, NULL);
+}
+
 static void test_what_cannot_be_received_is_refused(void **state)
 {
 	(void)state;
@@ -478,6 +524,7 @@ int main(void)
 		cmocka_unit_test(test_disposition_and_mask_are_put_back),
 		cmocka_unit_test(test_a_handler_that_came_later_is_left_alone),
 		cmocka_unit_test(test_what_cannot_be_received_is_refused),
+		cmocka_unit_test(test_faults_are_refused_in_sets_and_a_closed_receiver_says_so),
 		cmocka_unit_test(test_a_forked_child_keeps_its_signals_to_itself),
 		cmocka_unit_test(test_sigint_is_the_programs_while_it_wants_it),
 		cmocka_unit_test(test_a_signal_of_another_thread_is_received),

@@ -5,6 +5,7 @@
 #include "net.h"
 
 #include <netinet/tcp.h>
+#include <sys/syscall.h>
 
 #include "rondo/file.h"
 #include "rondo/socket.h"
@@ -144,6 +145,52 @@ static void test_a_server_may_restart_while_old_connections_linger(void **state)
 	net_run(linger, NULL);
 }
 
+/* --- a machine without IPv6 ---------------------------------------------------------------------- */
+
+static int no_v6_error;			/* of the socket, or of the bind */
+
+static long no_v6_call(const struct kernel *k, long number, long a, long b, long c, long d, long e,
+		       long f)
+{
+	const struct sockaddr *address = (const void *)b;
+
+	if (number == SYS_socket && a == AF_INET6 && no_v6_error == -EAFNOSUPPORT)
+		return no_v6_error;
+	if (number == SYS_bind && address->sa_family == AF_INET6)
+		return no_v6_error;
+	return rondo__kernel_linux.call(k, number, a, b, c, d, e, f);
+}
+
+static int listens_without_v6(void *arg)
+{
+	int all = rondo_listen_tcp(NULL, 0, NULL);
+
+	if (no_v6_error == -EACCES) {
+		CHECK_EQUAL(all, -EACCES);	/* that is no reason to try another way */
+		return 0;
+	}
+	(void)arg;
+	CHECK(all >= 0);
+	CHECK_EQUAL(can_be_reached(all, "127.0.0.1"), 0);
+	return rondo_close(all);
+}
+
+static void test_without_ipv6_everywhere_is_ipv4(void **state)
+{
+	static const int how[] = { -EAFNOSUPPORT, -EADDRNOTAVAIL, -EACCES };
+	struct kernel k = rondo__kernel_linux;
+	int n_fds = count_fds();
+
+	(void)state;
+	k.call = no_v6_call;
+	for (size_t i = 0; i < 3; i++) {
+		no_v6_error = how[i];
+		assert_int_equal(rondo__run_on(&k, NULL, listens_without_v6, NULL), 0);
+		assert_checks_passed();
+		assert_int_equal(count_fds(), n_fds);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +198,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_no_numeric_address_is_refused),
 		cmocka_unit_test(test_a_port_is_shared_only_when_all_ask_for_it),
 		cmocka_unit_test(test_a_server_may_restart_while_old_connections_linger),
+		cmocka_unit_test(test_without_ipv6_everywhere_is_ipv4),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

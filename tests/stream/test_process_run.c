@@ -3,6 +3,8 @@
  * whoever is slow; too much output, a cancel or a deadline kills child and grandchildren. */
 #include "stream/children.h"
 
+#include "faults/child.h"
+
 /* --- the matrices ---------------------------------------------------------------------------- */
 
 static rondo_process *talker;
@@ -276,6 +278,67 @@ static void test_a_run_that_went_well_kills_nobody(void **state)
 	run_ok(leaves_behind, NULL);
 }
 
+/* --- what can be run ----------------------------------------------------------------------------- */
+
+/* A file that is no program is found, and that is what is told, not what else was tried. */
+static int runs_no_program(void *arg)
+{
+	struct rondo_process_options o = { .argv = ARGV("no-program") };
+	int fd = open("no-program", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
+	char out[16], path[] = "./no-program/below:.:/bin";
+
+	(void)arg;
+	CHECK(fd >= 0);
+	CHECK_EQUAL(write(fd, "\177nothing", 8), 8);
+	close(fd);
+	CHECK_EQUAL(setenv("PATH", path, 1), 0);
+	CHECK_EQUAL(outcome(&o, out, sizeof(out)), -ENOEXEC);
+	o.argv = ARGV("no-such-program");
+	CHECK_EQUAL(outcome(&o, out, sizeof(out)), -ENOENT);
+	CHECK_EQUAL(unlink("no-program"), 0);
+	return 0;
+}
+
+/* In a child, which may have another PATH. */
+static int runs_no_program_here(void)
+{
+	return rondo_run(runs_no_program, NULL) == 0 && !check_failure[0] ? 0 : 1;
+}
+
+static void test_a_file_that_is_no_program_is_told(void **state)
+{
+	(void)state;
+	assert_child_succeeds(runs_no_program_here);
+}
+
+static int looks_for_a_descriptor(void *arg)
+{
+	int fd = dup(0);		/* without O_CLOEXEC */
+	char command[64], out[64];
+	struct rondo_process_options o = { .shell = command };
+
+	(void)arg;
+	CHECK(fd >= 0);
+	snprintf(command, sizeof(command), "test ! -e /proc/self/fd/%d", fd);
+	CHECK_EQUAL(outcome(&o, out, sizeof(out)), 0);
+	close(fd);
+	return 0;
+}
+
+/* Linux below 5.11 has no CLOSE_RANGE_CLOEXEC, and filters may refuse it: one by one, then. */
+static int runs_without_close_range(void)
+{
+	if (child_limit(RLIMIT_NOFILE, 256) < 0 || child_deny(SYS_close_range, ENOSYS) < 0)
+		return 2;
+	return rondo_run(looks_for_a_descriptor, NULL) == 0 && !check_failure[0] ? 0 : 1;
+}
+
+static void test_a_child_has_no_other_descriptors_without_close_range(void **state)
+{
+	(void)state;
+	assert_child_succeeds(runs_without_close_range);
+}
+
 /* --- many ------------------------------------------------------------------------------------ */
 
 enum { N_AT_ONCE = 200 };
@@ -321,6 +384,8 @@ int main(void)
 		cmocka_unit_test(test_a_deadline_kills_grandchildren_too),
 		cmocka_unit_test(test_too_much_output_ends_a_run),
 		cmocka_unit_test(test_a_run_that_went_well_kills_nobody),
+		cmocka_unit_test(test_a_file_that_is_no_program_is_told),
+		cmocka_unit_test(test_a_child_has_no_other_descriptors_without_close_range),
 		cmocka_unit_test(test_two_hundred_children_at_once),
 	};
 

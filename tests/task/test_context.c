@@ -260,6 +260,30 @@ static void test_nothing_is_left_after_a_power_cut(void **state)
 	}
 }
 
+static int sets_other(void *arg)
+{
+	return rondo_contextvar_set(&other, arg, NULL);
+}
+
+/* What a copy there was no memory for leaves: the variables are the task's own. */
+static int runs_in_none(void *arg)
+{
+	struct rondo_contextvar_token token;
+
+	CHECK_EQUAL(rondo_context_run(NULL, sets_other, arg), 0);
+	CHECK(rondo_contextvar_get(&other) == arg);
+	CHECK_EQUAL(rondo_contextvar_set(&other, &token, &token), 0);
+	CHECK_EQUAL(rondo_contextvar_reset(&token), 0);
+	CHECK(rondo_contextvar_get(&other) == arg);
+	return 0;
+}
+
+static void test_without_a_context_a_function_runs_in_the_tasks_own(void **state)
+{
+	(void)state;
+	assert_run(runs_in_none, word("mine"), 0);
+}
+
 enum { N_VARS = 50 };
 
 static struct rondo_contextvar many[N_VARS];
@@ -334,6 +358,7 @@ int main(void)
 		cmocka_unit_test(test_a_function_runs_in_a_context),
 		cmocka_unit_test(test_a_loop_keeps_the_context_between_runs),
 		cmocka_unit_test(test_nothing_is_left_after_a_power_cut),
+		cmocka_unit_test(test_without_a_context_a_function_runs_in_the_tasks_own),
 		cmocka_unit_test(test_there_may_be_many_variables),
 		cmocka_unit_test(test_tasks_without_variables_pay_nothing),
 		cmocka_unit_test(test_a_variable_outside_a_loop_is_a_bug),

@@ -98,12 +98,53 @@ static void test_the_bodys_error_is_not_lost_to_a_cancel_at_the_end(void **state
 	assert_log("1");
 }
 
+/* --- looking at a group, and cancelling one that has ended -------------------------------------- */
+
+static int stops_at(rondo_task *task, void *arg)
+{
+	unsigned *n_left = arg;
+
+	(void)task;
+	return --*n_left ? 0 : 7;
+}
+
+static int sleeps(void *arg)
+{
+	(void)arg;
+	return rondo_sleep(3600);
+}
+
+static int looks_main(void *arg)
+{
+	struct rondo_task_group g;
+	unsigned n = 2;
+
+	(void)arg;
+	CHECK_EQUAL(rondo_task_group_begin(&g), 0);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQUAL(rondo_task_group_spawn(&g, sleeps, NULL), 0);
+	CHECK_EQUAL(rondo_task_group_each(&g, stops_at, &n), 7);
+	CHECK_EQUAL(n, 0);
+	rondo_task_group_cancel(&g);
+	CHECK_EQUAL(rondo_task_group_end(&g, 0), 0);
+	rondo_task_group_cancel(&g);
+	CHECK_EQUAL(rondo_cancelling(rondo_current_task()), 0);
+	return rondo_yield();
+}
+
+static void test_looking_stops_when_told_and_an_ended_group_cancels_nobody(void **state)
+{
+	(void)state;
+	assert_run(looks_main, NULL, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_group_ends_a_turn_after_its_last_child),
 		cmocka_unit_test(test_the_bodys_error_is_not_lost_to_a_cancel_from_before),
 		cmocka_unit_test(test_the_bodys_error_is_not_lost_to_a_cancel_at_the_end),
+		cmocka_unit_test(test_looking_stops_when_told_and_an_ended_group_cancels_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
