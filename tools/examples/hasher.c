@@ -4,14 +4,13 @@
 #include <inttypes.h>
 #include <rondo.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-enum { AT_ONCE = 8, BLOCK = 16384 };
+enum { AT_ONCE = 8, N_FILES = 4096, BLOCK = 16384 };
 
 struct files {
 	int n;
 	char **names;
-	uint64_t *hashes;
+	uint64_t hashes[N_FILES];
 };
 
 static int hash_file(const char *name, uint64_t *hash)
@@ -54,7 +53,8 @@ static int async_main(void *arg)
 
 int main(int argc, char **argv)
 {
-	struct files files = { argc - 1, argv + 1, calloc((size_t)argc, sizeof(uint64_t)) };
+	static struct files files;
 
-	return !files.hashes || rondo_run(async_main, &files) < 0;
+	files.n = argc - 1 < N_FILES ? argc - 1 : N_FILES, files.names = argv + 1;
+	return rondo_run(async_main, &files) < 0;
 }
