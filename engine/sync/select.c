@@ -5,9 +5,9 @@
  * an event, a watcher of a task or a future, a timer, a poll in the kernel. All share one parked
  * wait.
  *
- * C1  The first one to be granted, told or fired takes all others from their lists at once: so
+ * A1  The first one to be granted, told or fired takes all others from their lists at once: so
  *     nobody grants them anything, and there is nothing to give back.
- * C2  A poll is the kernel's until its CQE (O1, O6): the task asks it to end when it runs, and does
+ * A2  A poll is the kernel's until its CQE (O1, O6): the task asks it to end when it runs, and does
  *     not leave before. It has taken nothing. */
 #include "rondo/select.h"
 
@@ -92,7 +92,7 @@ static void leave_all(struct select *s)
 	}
 }
 
-/* C1. */
+/* A1. */
 static void choose(struct entry *e)
 {
 	struct select *s = e->select;
@@ -238,7 +238,7 @@ static int poll_begin(struct rondo_select_case *c)
 	return 0;
 }
 
-/* C2: end_polls() does it. */
+/* A2: end_polls() does it. */
 static void poll_leave(struct rondo_select_case *c)
 {
 	(void)c;
@@ -350,7 +350,7 @@ static int begin_all(struct select *s)
 	return ret;
 }
 
-/* C2. Asking may reap, too. */
+/* A2. Asking may reap, too. */
 static void end_polls(struct select *s)
 {
 	struct loop *l = s->wait.task->loop;

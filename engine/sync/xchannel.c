@@ -5,9 +5,9 @@
  * somebody waiting on the other side copies from or to its value, so a waiter that was taken from
  * its list has what it came for, and nobody can be faster.
  *
- * J1  Under the lock: tasks or threads wait on one side only, senders while there is no room and
+ * F1  Under the lock: tasks or threads wait on one side only, senders while there is no room and
  *     receivers while there is nothing.
- * J2  A waiter lies on its stack and is left only with the lock taken once more: then whoever has
+ * F2  A waiter lies on its stack and is left only with the lock taken once more: then whoever has
  *     woken it has done with it, and with the channel. */
 #include "rondo/xchannel.h"
 
@@ -212,7 +212,7 @@ static int wait_in_task(struct xchannel *c, enum side side, void *value)
 	rondo__park(&w.wait);
 	if (w.wait.cancelled)
 		return rondo__wait_result(&w.wait, 0);
-	pthread_mutex_lock(&c->lock);		/* J2 */
+	pthread_mutex_lock(&c->lock);		/* F2 */
 	pthread_mutex_unlock(&c->lock);
 	return w.result;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* debug.h - debug mode (row I1): every step is watched. Layer 5.
  *
- * E1  Without debug mode nothing is asked on any hot path: l->steps is looked at once a turn. (A
+ * G1  Without debug mode nothing is asked on any hot path: l->steps is looked at once a turn. (A
  *     histogram of all steps, always on, was measured: one rdtsc is 9 to 16 ns on a yield of 20.)
- * E2  What the watchdog's thread reads are atomics, and what the interrupted thread wrote for
+ * G2  What the watchdog's thread reads are atomics, and what the interrupted thread wrote for
  * it. */
 #ifndef RONDO_TASK_DEBUG_H
 #define RONDO_TASK_DEBUG_H

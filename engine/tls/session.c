@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* session.c - OpenSSL's calls, none of which waits (E1), and the way of the bytes to and from the
+/* session.c - OpenSSL's calls, none of which waits (X1), and the way of the bytes to and from the
  * stream below, where all the waiting is. */
 #include <openssl/err.h>
 #include <string.h>
@@ -86,7 +86,7 @@ static bool is_empty(const struct tls_buffer *b)
 	return b->begin == b->end;
 }
 
-/* With `sending` held: what is on the wire goes out. After a cancel the rest of it stays (E4). */
+/* With `sending` held: what is on the wire goes out. After a cancel the rest of it stays (X4). */
 static int send_wire(struct tls *t)
 {
 	struct tls_buffer *w = &t->wire;
@@ -102,7 +102,7 @@ static int send_wire(struct tls *t)
 	return ret;
 }
 
-/* With `sending` held: everything that OpenSSL has written, also what it writes meanwhile (E2). */
+/* With `sending` held: everything that OpenSSL has written, also what it writes meanwhile (X2). */
 static int send_all(struct tls *t)
 {
 	int ret = t->write_error;
@@ -149,7 +149,7 @@ static void answer_key_update(struct tls *t)
 		(void)SSL_do_handshake(t->ssl);
 }
 
-/* After a read: has it something to say, and nobody who sends it (E3)? */
+/* After a read: has it something to say, and nobody who sends it (X3)? */
 static int speak(struct tls *t)
 {
 	answer_key_update(t);

@@ -10,18 +10,18 @@
  *
  * The kernel's TLS is not used: it is for sockets alone, and this goes over any stream.
  *
- * E1  OpenSSL never waits. It reads what the stream below has lent, or is told to come again; it
+ * X1  OpenSSL never waits. It reads what the stream below has lent, or is told to come again; it
  *     writes to `out`, which grows rather than refuse. So each of its calls is one step that no other
  *     task of the loop can interrupt, and one task may read while another writes without a lock
  *     around the SSL.
- * E2  Records leave in the order in which they were made: who sends has the lock `sending`, and
+ * X2  Records leave in the order in which they were made: who sends has the lock `sending`, and
  *     nothing else is locked while the network is waited for.
- * E3  Reading never waits for writing: what a read has to say (an alert, the answer to a KeyUpdate)
+ * X3  Reading never waits for writing: what a read has to say (an alert, the answer to a KeyUpdate)
  *     goes out with what others write or, if nobody does, by a task of its own. Else two peers whose
  *     buffers are full would wait for each other. Only who makes us say very much is held back.
- * E4  A record is sent whole. A writer that is cancelled in the middle leaves the rest in `wire`,
+ * X4  A record is sent whole. A writer that is cancelled in the middle leaves the rest in `wire`,
  *     where the next one begins.
- * E5  What failed stays failed: read_error and write_error are told to whoever comes later. */
+ * X5  What failed stays failed: read_error and write_error are told to whoever comes later. */
 #ifndef RONDO_TLS_TLS_H
 #define RONDO_TLS_TLS_H
 
@@ -51,11 +51,11 @@ struct tls {
 	struct tls_buffer out;		/* OpenSSL wrote this */
 	struct tls_buffer wire;		/* and this is being sent */
 	struct rondo_lock sending;
-	rondo_task *speaker;		/* sends what a read had to say (E3); awaited at the end */
+	rondo_task *speaker;		/* sends what a read had to say (X3); awaited at the end */
 	struct rondo_timeout *reading;	/* around a task's wait for bytes; or NULL */
 	bool writing;			/* a task is in rondo__tls_write() */
 	bool torn;			/* the last write wrote half: no good end follows */
-	int read_error, write_error;	/* negative, or 0 (E5) */
+	int read_error, write_error;	/* negative, or 0 (X5) */
 	bool said_goodbye;		/* close_notify is in `out`, or gone */
 	bool heard_goodbye;
 	bool no_memory;			/* `out` could not grow */
