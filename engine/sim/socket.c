@@ -9,7 +9,7 @@
 
 enum { SECOND_NS = 1000000000, REFUSALS_MAX = 200, GONE_MIN_NS = 20000000 };
 
-#define GONE_MAX_NS UINT64_C(5000000000)
+#define GONE_MAX_NS UINT64_C(2000000000)
 
 static struct sim_net *net_of(const struct sim_socket *k)
 {

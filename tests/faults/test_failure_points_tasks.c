@@ -15,7 +15,7 @@
 #include "rondo/thread.h"
 #include "rondo/wait.h"
 
-enum { N_MANY = 80, N_FEW = 20 };	/* more than a fresh queue has room for; than fit on a stack */
+enum { N_MANY = 300, N_FEW = 20 };	/* more than a fresh queue has room for; than fit on a stack */
 
 static int yields(void *arg)
 {
@@ -355,9 +355,9 @@ static int opens_in_debug_mode(void)
 static const struct scenario scenarios[] = {
 	{ .name = "wait for 20", .body = waits_for_all },
 	{ .name = "20 as completed", .body = takes_as_completed },
-	{ .name = "gather 80 and cancel the rest", .body = gathers_and_cancels_the_rest },
-	{ .name = "80 callbacks", .body = calls_back },
-	{ .name = "80 calls soon and 80 later", .body = calls_many },
+	{ .name = "gather 300 and cancel the rest", .body = gathers_and_cancels_the_rest },
+	{ .name = "300 callbacks", .body = calls_back },
+	{ .name = "300 calls soon and 300 later", .body = calls_many },
 	{ .name = "20 groups", .body = groups_many },
 	{ .name = "a generator", .body = generates },
 	{ .name = "reset a variable", .body = resets_a_variable },

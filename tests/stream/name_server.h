@@ -228,6 +228,8 @@ static inline int serve_tcp(void *arg)
 	for (;;) {
 		int ret, fd = rondo_accept(s->listener, NULL, NULL);
 
+		if (fd == -EMFILE && rondo_sleep(0.1) == 0)
+			continue;	/* who waits is still there */
 		if (fd < 0)
 			return fd;
 		ret = serve_connection(s, fd);

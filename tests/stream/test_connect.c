@@ -424,6 +424,8 @@ static int accept_some(void *arg)
 			break;
 		if (fd >= 0)
 			(void)rondo_close(fd);
+		else if (rondo_sleep(0.1) < 0)
+			break;
 	}
 	if (fd >= 0)
 		(void)rondo_close(fd);
