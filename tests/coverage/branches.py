@@ -12,7 +12,8 @@ explained.txt, beside this file, says why a line has an arm that no test here ta
     engine/LAYER/FILE.c [FUNCTION]: TEXT: WHY
 
 TEXT is the line's text or a part of it, so that lines may move; FUNCTION, if given, narrows it to
-that one. Told as stale: an explanation of lines that are gone, or that have all their arms taken.
+that one, and then "*" is all of it. A WHY that begins with "sometimes" is a matter of time: some runs
+take the arm. Told as stale: an explanation of lines that are gone, or that have all their arms taken.
 Exit status 1 if a layer of the core (STRICT) has an arm that is neither taken nor explained.
 """
 import gzip
@@ -51,10 +52,13 @@ class Explanation:
         self.path, _, self.function = head.partition(" ")
         source = root / self.path
         self.text = self.longest(rest, source.read_text() if source.exists() else "")
+        self.is_of_some_runs = ": sometimes" in rest
 
     @staticmethod
     def longest(rest, source):
         """TEXT may itself have a colon in it: it is as much as the file has of it."""
+        if rest.startswith("*: "):
+            return ""
         ends = [match.start() for match in re.finditer(": ", rest)]
         return next((rest[:end] for end in reversed(ends) if rest[:end] in source), None)
 
@@ -101,7 +105,7 @@ def explain(lines, why):
         fitting = [line for line in lines if line.n_missing and explanation.fits(line)]
         for line in fitting:
             line.explained = True
-        if not fitting:
+        if not fitting and not explanation.is_of_some_runs:
             stale.append(explanation)
     return stale
 

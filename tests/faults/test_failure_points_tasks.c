@@ -152,16 +152,25 @@ static int calls_many(void)
 
 /* --- groups, generators, variables ------------------------------------------------------------- */
 
+static int says_ready(void *arg)
+{
+	(void)arg;
+	return rondo_started(0);
+}
+
 static int groups_many(void)
 {
-	struct rondo_task_group groups[N_FEW];
+	enum { N_GROUPS = 140 };
+	struct rondo_task_group groups[N_GROUPS];
 	int n = 0, ret = 0;
 
-	while (n < N_FEW && ret == 0)
+	while (n < N_GROUPS && ret == 0)
 		if ((ret = rondo_task_group_begin(&groups[n])) == 0)
 			n++;
-	for (int i = 0; i < n && ret == 0; i++)
+	for (int i = 0; i < 3 && ret == 0; i++)
 		ret = rondo_task_group_spawn(&groups[i], yields, NULL);
+	if (ret == 0)
+		ret = rondo_task_group_spawn_ready(&groups[0], says_ready, NULL);
 	while (n-- > 0)
 		ret = first(ret, rondo_task_group_end(&groups[n], 0));
 	return ret;
@@ -236,6 +245,11 @@ static int runs_in_threads(void)
 	if (ret == 0)
 		CHECK_EQUAL(n, 3);
 	return ret;
+}
+
+static int shuts_down_the_loops_pool(void)
+{
+	return rondo_pool_shutdown(NULL, RONDO_FOREVER);
 }
 
 struct outside {
@@ -358,10 +372,11 @@ static const struct scenario scenarios[] = {
 	{ .name = "gather 300 and cancel the rest", .body = gathers_and_cancels_the_rest },
 	{ .name = "300 callbacks", .body = calls_back },
 	{ .name = "300 calls soon and 300 later", .body = calls_many },
-	{ .name = "20 groups", .body = groups_many },
+	{ .name = "140 groups", .body = groups_many },
 	{ .name = "a generator", .body = generates },
 	{ .name = "reset a variable", .body = resets_a_variable },
 	{ .name = "threads", .body = runs_in_threads },
+	{ .name = "a pool nobody used", .body = shuts_down_the_loops_pool },
 	{ .name = "calls from outside", .body = is_called_from_outside },
 	{ .name = "a receiver of signals", .body = receives_signals },
 	{ .name = "a signal handler", .body = handles_signals },

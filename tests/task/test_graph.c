@@ -191,6 +191,34 @@ static void test_finished_members_are_not_awaited(void **state)
 		"  left [waiting: sleep] - see above\n");
 }
 
+static int told_main(void *arg)
+{
+	rondo_task *told, *gatherer;
+
+	(void)arg;
+	rondo_task_set_name(rondo_current_task(), "main");
+	told = named("told", sleeps, NULL);
+	CHECK_EQUAL(yield_times(2), 0);
+	rondo_cancel(told);
+	CHECK_EQUAL(write_graph(0), 2);
+	CHECK(strstr(text, "told [ready] (told to stop)\n") ||
+	      strstr(text, "told [waiting: sleep] (told to stop)\n"));
+	CHECK_EQUAL(rondo_await(told), -ECANCELED);
+	gatherer = named("gatherer", gathers, NULL);
+	CHECK_EQUAL(yield_times(2), 0);
+	CHECK_EQUAL(write_graph(RONDO_GRAPH_JSON), 4);
+	CHECK(strstr(text, ",\"awaits\":[4,5]"));
+	rondo_cancel(gatherer);
+	CHECK_EQUAL(rondo_await(gatherer), -ECANCELED);
+	return 0;
+}
+
+static void test_who_was_told_to_stop_and_several_members_are_shown(void **state)
+{
+	(void)state;
+	assert_run(told_main, NULL, 0);
+}
+
 static int json_main(void *arg)
 {
 	rondo_task *leaf;
@@ -254,6 +282,33 @@ static void count_lines(const char *piece, size_t n, void *arg)
 {
 	for (size_t i = 0; i < n; i++)
 		*(size_t *)arg += piece[i] == '\n';
+}
+
+static int frames_main(void *arg)
+{
+	bool debug = rondo__loop->options.debug;
+	void *frames[4] = { NULL, &frames, &frames, &frames };
+	rondo_task *t = named("sleeper", sleeps, NULL);
+
+	(void)arg;
+	CHECK_EQUAL(yield_times(2), 0);
+	CHECK_EQUAL(rondo_task_created_at(t, frames, 1), debug ? 1 : 0);
+	CHECK((frames[0] != NULL) == debug);
+	CHECK(frames[1] == (void *)&frames);		/* no more than asked for */
+	CHECK_EQUAL(rondo_task_created_at(t, frames, 0), 0);
+	CHECK_EQUAL(rondo_task_backtrace(t, frames, 0), 0);
+	rondo_cancel(t);
+	return rondo_await(t) == -ECANCELED ? 0 : -1;
+}
+
+/* D3: without debug mode nobody knows; and no more frames are told than there is room for. */
+static void test_frames_are_told_as_far_as_there_is_room(void **state)
+{
+	const struct rondo_options debug = { .debug = true };
+
+	(void)state;
+	assert_run(frames_main, NULL, 0);
+	assert_run_on(&rondo__kernel_linux, &debug, frames_main, NULL, 0);
 }
 
 static int deep_main(void *arg)
@@ -400,7 +455,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_tree_shows_who_awaits_whom),
 		cmocka_unit_test(test_finished_members_are_not_awaited),
+		cmocka_unit_test(test_who_was_told_to_stop_and_several_members_are_shown),
 		cmocka_unit_test(test_the_graph_as_json),
+		cmocka_unit_test(test_frames_are_told_as_far_as_there_is_room),
 		cmocka_unit_test(test_a_circle_is_marked),
 		cmocka_unit_test(test_chains_may_be_deep),
 		cmocka_unit_test(test_a_suspended_tasks_backtrace_is_whole),

@@ -450,7 +450,8 @@ static void sim_abandoned(void *arg)
 static int sim_start_abandonable(void *arg)
 {
 	const struct rondo_thread_options o = { .on_cancel = RONDO_THREAD_ABANDON,
-						.on_abandon = sim_abandoned };
+						.on_abandon = rondo_sim_random() % 2 ?
+							      sim_abandoned : NULL };
 
 	return rondo_to_thread_with(&o, sim_body, arg);
 }
