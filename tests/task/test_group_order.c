@@ -126,6 +126,7 @@ static int looks_main(void *arg)
 	CHECK_EQUAL(rondo_task_group_each(&g, stops_at, &n), 7);
 	CHECK_EQUAL(n, 0);
 	rondo_task_group_cancel(&g);
+	CHECK_EQUAL(rondo_task_group_spawn_ready(&g, sleeps, NULL), -EPERM);
 	CHECK_EQUAL(rondo_task_group_end(&g, 0), 0);
 	rondo_task_group_cancel(&g);
 	CHECK_EQUAL(rondo_cancelling(rondo_current_task()), 0);
