@@ -95,10 +95,10 @@ static int takes_siginfo(void *arg)
 
 static void run_ok(rondo_fn *main_fn, void *arg)
 {
-	int n_fds = count_fds();
+	int n_fds = count_fds(), ret = rondo_run(main_fn, arg);
 
-	assert_int_equal(rondo_run(main_fn, arg), 0);
 	assert_checks_passed();
+	assert_int_equal(ret, 0);
 	assert_int_equal(count_fds(), n_fds);
 }
 
@@ -420,12 +420,15 @@ static int is_asked(void *arg)
 
 static void test_sigint_is_the_programs_while_it_wants_it(void **state)
 {
+	void (*before)(int) = signal(SIGINT, SIG_DFL);	/* a shell ignores it for what runs behind */
+
 	(void)state;
 	assert_int_equal(rondo_run(is_asked, NULL), -EINTR);
 	assert_checks_passed();
 	assert_true(is_default(SIGINT));
 	run_ok(is_asked, word("left open"));
 	assert_true(is_default(SIGINT));
+	signal(SIGINT, before);
 }
 
 /* --- other threads --------------------------------------------------------------------------- */
@@ -477,6 +480,17 @@ static void removes(void *arg)
 	note("removed:%d", rondo_remove_signal_handler(*(int *)arg));
 }
 
+/* Turn until the log is that. On 6.1 it takes many: there a worker reads what comes by a pipe. */
+static int until_logged(const char *log)
+{
+	uint64_t end_ns = rondo_now_ns() + UINT64_C(30000000000);
+	int ret = 0;
+
+	while (ret == 0 && strcmp(step_log, log) && rondo_now_ns() < end_ns)
+		ret = rondo_yield();
+	return ret;
+}
+
 static int has_handlers(void *arg)
 {
 	int usr2 = SIGUSR2;
@@ -485,18 +499,18 @@ static int has_handlers(void *arg)
 	CHECK_EQUAL(rondo_add_signal_handler(SIGUSR1, tells, word("a")), 0);
 	CHECK_EQUAL(kill(getpid(), SIGUSR1), 0);
 	CHECK_EQUAL(kill(getpid(), SIGUSR1), 0);
-	CHECK_EQUAL(turns(MATRIX_TURNS), 0);
+	CHECK_EQUAL(until_logged("a a"), 0);
 	/* N1: replaces silently */
 	CHECK_EQUAL(rondo_add_signal_handler(SIGUSR1, tells, word("b")), 0);
 	CHECK_EQUAL(kill(getpid(), SIGUSR1), 0);
-	CHECK_EQUAL(turns(MATRIX_TURNS), 0);
+	CHECK_EQUAL(until_logged("a a b"), 0);
 	CHECK_EQUAL(rondo_remove_signal_handler(SIGUSR1), 1);
 	CHECK(is_default(SIGUSR1));
 	CHECK_EQUAL(rondo_remove_signal_handler(SIGUSR1), 0);
 	/* One that removes itself. */
 	CHECK_EQUAL(rondo_add_signal_handler(SIGUSR2, removes, &usr2), 0);
 	CHECK_EQUAL(kill(getpid(), SIGUSR2), 0);
-	CHECK_EQUAL(turns(MATRIX_TURNS), 0);
+	CHECK_EQUAL(until_logged("a a b removed:1"), 0);
 	CHECK(is_default(SIGUSR2));
 	/* One that is removed before it began, and one that is left to the loop. */
 	CHECK_EQUAL(rondo_add_signal_handler(SIGUSR1, tells, word("never")), 0);
