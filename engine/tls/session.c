@@ -196,7 +196,9 @@ static size_t take(struct cursor *c, const char **bytes, size_t max)
 {
 	size_t n = c->iov->iov_len - c->offset;
 
-	*bytes = (const char *)c->iov->iov_base + c->offset;
+	*bytes = c->iov->iov_base;
+	if (c->offset)			/* no arithmetic on NULL */
+		*bytes += c->offset;
 	if (n > max) {
 		c->offset += max;
 		return max;
