@@ -10,6 +10,7 @@
 
 enum {
 	ROOM_BYTES = 16 << 10,		/* for the visitor: the unwinder takes three or four */
+	RED_ZONE_BYTES = 128,		/* below the stack pointer, in use on x86-64 */
 	OWN_FRAMES = 8,			/* at most, above what is asked for */
 };
 
@@ -125,8 +126,10 @@ unsigned rondo__backtrace_of(struct context *c, void *base, void *top, struct co
 	void *all[64 + OWN_FRAMES];
 	unsigned got = 0;
 
-	if ((char *)c->machine.sp - (char *)base >= ROOM_BYTES && backtrace)
+	if ((char *)c->machine.sp - (char *)base >= ROOM_BYTES && backtrace) {
+		san_stack_visited(base, (char *)c->machine.sp - RED_ZONE_BYTES);
 		got = visit_it(c, self, all, sizeof(all) / sizeof(all[0]));
+	}
 	if (!got) {
 		all[got++] = c->machine.ip;
 		got += follow_pointers(machine_context_frame(&c->machine), top, all + 1, 64);

@@ -262,6 +262,16 @@ static inline void san_stack_reused(struct san_stack *s, void *base, void *top)
 #endif
 }
 
+/* Frames are about to be built on a suspended stack, below sp. */
+static inline void san_stack_visited(void *base, void *sp)
+{
+	(void)base, (void)sp;
+#if SAN_VALGRIND
+	if (RUNNING_ON_VALGRIND)
+		(void)VALGRIND_MAKE_MEM_UNDEFINED(base, (size_t)((char *)sp - (char *)base));
+#endif
+}
+
 static inline void san_context_on_stack(struct san_context *c, struct san_stack *s)
 {
 	(void)c, (void)s;
