@@ -68,12 +68,14 @@ static inline bool lent(ssize_t n, const void *where, const char *expected)
 	return n == (ssize_t)strlen(expected) && !memcmp(data, expected, (size_t)n);
 }
 
+/* Small rings, as in matrix.h. */
 static inline void run_with(enum pair_kind kind, rondo_fn *main, void *arg)
 {
+	const struct rondo_options small = { .sq_entries = 16 };
 	int ret, n_fds = count_fds();
 
 	assert_int_equal(pair_open(kind), 0);
-	ret = rondo__run_on(&rondo__kernel_linux, NULL, main, arg);
+	ret = rondo__run_on(&rondo__kernel_linux, &small, main, arg);
 	pair_clean(NULL);
 	assert_checks_passed();
 	assert_int_equal(ret, 0);
