@@ -117,10 +117,10 @@ static int counts(void *arg)
 static void test_pipes_and_eventfds_are_those_of_linux(void **state)
 {
 	(void)state;
-	seeds_run_both(moves_bytes, NULL);
-	seeds_run_both(fills_up, NULL);
-	seeds_run_both(ends, NULL);
-	seeds_run_both(counts, NULL);
+	seeds_run_pipes(moves_bytes);
+	seeds_run_pipes(fills_up);
+	seeds_run_pipes(ends);
+	seeds_run_pipes(counts);
 }
 
 /* --- waiting --------------------------------------------------------------------------------- */

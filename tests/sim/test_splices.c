@@ -61,8 +61,8 @@ static int splices_slots(void *arg)
 static void test_splices_are_those_of_linux(void **state)
 {
 	(void)state;
-	seeds_run_both(splices, NULL);
-	seeds_run_both(splices_slots, NULL);
+	seeds_run_pipes(splices);
+	seeds_run_pipes(splices_slots);
 }
 
 /* --- files ----------------------------------------------------------------------------------- */
@@ -105,7 +105,7 @@ static int opens_files(void *arg)
 static void test_files_pass_through_pipes(void **state)
 {
 	(void)state;
-	seeds_run_both(opens_files, NULL);
+	seeds_run_pipes(opens_files);
 	seeds_run_calm(20, opens_files, NULL);
 }
 

@@ -159,6 +159,17 @@ static void test_a_resolver_that_was_not_built_in_is_refused(void **state)
 	assert_run(without_cares, NULL, 0);
 }
 
+/* Where there is no /etc/hosts, or none of libc's modules, nothing can be compared. */
+static bool libc_knows_localhost(void)
+{
+	struct addrinfo *list;
+
+	if (getaddrinfo("localhost", NULL, NULL, &list) != 0)
+		return false;
+	freeaddrinfo(list);
+	return true;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,5 +181,9 @@ int main(void)
 		cmocka_unit_test(test_a_resolver_that_was_not_built_in_is_refused),
 	};
 
+	if (!libc_knows_localhost()) {
+		print_message("libc does not find localhost here\n");
+		return 77;
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

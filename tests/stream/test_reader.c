@@ -445,7 +445,6 @@ static int cancelled_halfway(void *arg)
 	char got[8], again[8];
 	rondo_task *reader;
 
-	(void)arg;
 	CHECK_EQUAL(stream_begin(NULL), 0);
 	for (int i = 0; i < 3; i++) {
 		reader = rondo_create_task(read_eight, got);
@@ -453,7 +452,8 @@ static int cancelled_halfway(void *arg)
 		CHECK_EQUAL(turns(MATRIX_TURNS), 0);
 		CHECK(rondo_cancel(reader));
 		CHECK_EQUAL(rondo_await(reader), -ECANCELED);
-		CHECK_EQUAL(rondo_stream_buffered(stream), 4);
+		/* From a pipe a worker reads on 6.1, later. */
+		CHECK(rondo_stream_buffered(stream) == 4 || (arg && !rondo_stream_buffered(stream)));
 		CHECK_EQUAL(peer_say("efgh"), 0);
 		CHECK_EQUAL(rondo_stream_read_exactly(stream, again, 8, NULL), 0);
 		CHECK(!memcmp(again, "abcdefgh", 8));
@@ -465,7 +465,9 @@ static int cancelled_halfway(void *arg)
 static void test_a_cancelled_read_loses_nothing(void **state)
 {
 	(void)state;
-	run_on_all_pairs(cancelled_halfway, NULL);
+	run_with(PAIR_UNIX, cancelled_halfway, NULL);
+	run_with(PAIR_TCP, cancelled_halfway, NULL);
+	run_with(PAIR_PIPE, cancelled_halfway, word("pipe"));
 }
 
 /* X7 */

@@ -2,6 +2,7 @@
 /* test_generator.c - goal: a generator is Python's: its body runs only when asked, errors come out of
  * the question, leaving it lets it clean up, and none is left open when a loop ends (R9). Method: orders
  * of events, the matrix, misuse. tests/api/test_generators.c has the types. */
+#include <sys/socket.h>
 #include <pthread.h>
 
 #include "rondo/file.h"
@@ -344,7 +345,8 @@ static void test_a_cancel_too_late_for_the_body_comes_back_to_the_asker(void **s
 	int fds[2];
 
 	(void)state;
-	assert_int_equal(pipe(fds), 0);
+	/* No pipe: a worker reads those on 6.1, some turns later. */
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	assert_run(op_main, fds, 0);
 	assert_log("0 x -125");
 	close(fds[0]);
