@@ -385,6 +385,27 @@ static int closed_under(void)
 	return ret;
 }
 
+/* --- a close while a receiver is idle, and nothing else is going on ------------------------------ */
+
+static int closed_while_idle(void)
+{
+	struct rondo_receiver r;
+	char c;
+	int fds[2], ret = rondo_socketpair(AF_UNIX, SOCK_STREAM, 0, fds);
+
+	if (ret < 0)
+		return check_error("socketpair", ret);
+	ret = check_error("a send", (int)rondo_send(fds[1], "x", 1, 0));
+	rondo_receiver_init(&r, fds[0]);
+	if (ret >= 0)
+		ret = check_error("a receiver", (int)rondo_receiver_read(&r, &c, 1));
+	if (rondo_close(fds[0]) == -EBADF)
+		rondo_sim_fail("a descriptor was closed by somebody else");
+	rondo_receiver_end(&r);
+	(void)rondo_close(fds[1]);
+	return ret < 0 ? ret : 0;
+}
+
 /* --- a receiver that ends while bytes come --------------------------------------------------- */
 
 static int sends_forever(void *arg)
@@ -533,7 +554,7 @@ static int ties(void)
 
 static int (*const scenarios[])(void) = {
 	cancelled_reader, cancelled_reader, cancelled_acceptor, closed_under, ended_receiver,
-	failing_gather, cancelled_before, limit_against_cancel, ties, rival_splices,
+	failing_gather, cancelled_before, limit_against_cancel, ties, rival_splices, closed_while_idle,
 };
 
 static int races_main(void *arg)
