@@ -5,6 +5,7 @@
 #include <math.h>
 #include <rondo.h>
 
+#include "asyncio.h"
 #include "groups.h"
 #include "workloads.h"
 
@@ -209,7 +210,7 @@ int bench_sync(struct bench_report *report)
 			   many = { queue_two, N_ITEMS, 64, 0 }, meet = { meet_two, N_ITEMS, 1, 0 },
 			   selects = { select_two, N_ITEMS, 1, 0 },
 			   yields = { generator_two, N_ITEMS, 1, 0 };
-	static const struct bench_case cases[] = {
+	const struct bench_case cases[] = {
 		{ "lock + unlock", measure, &lock },
 		{ "semaphore acquire + release", measure, &semaphore },
 		{ "queue put + get, one task", measure, &alone },
@@ -219,21 +220,25 @@ int bench_sync(struct bench_report *report)
 		{ "channel without room, send + receive", measure, &meet },
 		{ "select of two gets, and a put", measure, &selects },
 		{ "generator, yield + next", measure, &yields },
+		BENCH_ASYNCIO("lock + unlock", "lock"),
+		BENCH_ASYNCIO("semaphore acquire + release", "semaphore"),
+		BENCH_ASYNCIO("queue, two tasks, 1 item", "queue1"),
+		BENCH_ASYNCIO("queue, two tasks, 64 items", "queue64"),
 	};
-	static const double targets[] = { 10, NAN, NAN, 60, 60, NAN, NAN, NAN, NAN };
-	enum { N_CASES = sizeof(cases) / sizeof(cases[0]) };
+	static const double targets[] = { 10, NAN, NAN, 60, 60, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN };
+	const unsigned n_cases = sizeof(cases) / sizeof(cases[0]) - (bench_has_asyncio() ? 0 : 4);
 	struct bench_outcome outcomes[BENCH_MAX_CASES];
 	struct bench_pin pin;
 	int ret = bench_pin_begin(&pin);
 
 	if (ret < 0)
 		return ret;
-	ret = bench_compare(cases, N_CASES, N_ROUNDS, outcomes);
+	ret = bench_compare(cases, n_cases, N_ROUNDS, outcomes);
 	bench_pin_end(&pin);
 	if (ret < 0)
 		return ret;
-	bench_compare_print("locks and queues, CPU time each", "ns", cases, outcomes, N_CASES);
-	for (unsigned i = 0; i < N_CASES; i++)
+	bench_compare_print("locks and queues, CPU time each", "ns", cases, outcomes, n_cases);
+	for (unsigned i = 0; i < n_cases; i++)
 		bench_report_value(report, cases[i].name, "ns", &outcomes[i].value, targets[i]);
 	return bench_groups(report);
 }
