@@ -58,10 +58,15 @@ static const char program[] =
 
 bool bench_has_asyncio(void)
 {
-	if (system("python3 -c 'import asyncio; asyncio.TaskGroup' 2>/dev/null") == 0)
-		return true;
-	printf("no python3 of 3.11 or later is installed: nothing to compare with\n");
-	return false;
+	static bool tried, there;
+
+	if (!tried) {
+		there = system("python3 -c 'import asyncio; asyncio.TaskGroup' 2>/dev/null") == 0;
+		if (!there)
+			printf("no python3 of 3.11 or later is installed: not compared with\n");
+	}
+	tried = true;
+	return there;
 }
 
 int bench_asyncio(void *arg, double *value)

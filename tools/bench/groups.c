@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "asyncio.h"
+#include "peers.h"
 #include "rondo.h"
 #include "workloads.h"
 
@@ -143,23 +144,26 @@ int bench_groups(struct bench_report *report)
 {
 	static bool without = false, with = true;
 	static rondo_fn *sleeps = sleep_long, *waits = wait_for_future;
-	const struct bench_case gathers[] = {
+	struct bench_case gathers[] = {
 		{ "gather 1,000 ready tasks", measure_gather, &without },
 		{ "create and gather 1,000 tasks", measure_gather, &with },
 		BENCH_ASYNCIO("gather 1,000 tasks", "gather"),
+		BENCH_GO("start and wait for 1,000 goroutines", "gather"),
 	};
-	const struct bench_case cancels[] = {
+	struct bench_case cancels[] = {
 		{ "cancel a group of 100,000 sleepers", measure_cancel, &sleeps },
 		{ "cancel a group of 100,000 that await", measure_cancel, &waits },
 		BENCH_ASYNCIO("cancel a group of 100,000 sleepers", "group"),
+		BENCH_GO("cancel a context of 100,000 goroutines", "group"),
 	};
-	const double gather_targets[] = { 120, NAN, NAN }, cancel_targets[] = { 50, NAN, NAN };
-	const unsigned n = bench_has_asyncio() ? 3 : 2;
+	const double gather_targets[] = { 120, NAN, NAN, NAN }, cancel_targets[] = { 50, NAN, NAN, NAN };
+	const unsigned n = bench_drop_absent(gathers, 4);
 	int ret = compare("rondo_gather(), CPU time for each task", "ns", gathers, gather_targets, n,
 			  report);
 
 	if (ret < 0)
 		return ret;
+	bench_drop_absent(cancels, 4);
 	return compare("a task group whose children are all cancelled, CPU time until its end",
 		       "ms", cancels, cancel_targets, n, report);
 }

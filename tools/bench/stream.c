@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stream.c - lines of 64 bytes through streams, against asyncio's where python3 is installed: CPU of
- * the server for each line, kernel included. Many lines in one go, and one at a time sent back. And
+/* stream.c - lines of 64 bytes through streams, against asyncio, Go and libuv where they are installed:
+ * CPU of the server for each line, kernel included. Many lines in one go, and one at a time sent back. And
  * a file in the page cache, sent by sendfile(2) and by reading and writing. */
 #define _GNU_SOURCE 1
 #include <errno.h>
@@ -11,14 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "asyncio.h"
+#include "peers.h"
 #include "workloads.h"
 
 enum { LINE_BYTES = 64, BLOCK_LINES = 1024, N_ROUNDS = 5, WARMUP_LINES = 2000 };
 
-enum { N_READ = 400000, N_ECHOED = 20000 };
+enum { N_READ = 400000, N_ECHOED = 20000, N_SERVERS = 4 };
 
 /* --- the servers ----------------------------------------------------------------------------- */
 
@@ -101,18 +102,6 @@ static int serve_by_asyncio(int listen_fd, void *ctx)
 	snprintf(number, sizeof(number), "%d", fd);
 	execlp("python3", "python3", "-c", python_server, number, *(bool *)ctx ? "1" : "0", NULL);
 	return -errno;
-}
-
-static bool has_python(void)
-{
-	pid_t pid = fork();
-	int status = -1;
-
-	if (pid == 0) {
-		execlp("python3", "python3", "-c", "import asyncio", NULL);
-		_exit(127);
-	}
-	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
 /* --- the client ------------------------------------------------------------------------------ */
@@ -234,18 +223,23 @@ static int measure(void *arg, double *ns_per_line)
 
 /* Of lines one at a time nearly all is the kernel's part, which is the same for everybody: no
  * target. */
-static void report_match(struct bench_report *report, const char *what, double target,
-			 const struct bench_outcome *outcomes, unsigned n)
+static void report_match(struct bench_report *report, const char *what, bool echoes,
+			 const struct bench_case *cases, const struct bench_outcome *outcomes,
+			 unsigned n)
 {
 	char name[96];
 
 	snprintf(name, sizeof(name), "lines of 64 B, %s: server CPU per line", what);
 	bench_report_value(report, name, "ns", &outcomes[0].value, NAN);
-	if (n < 2)
-		return;
-	snprintf(name, sizeof(name), "lines of 64 B, %s: asyncio's CPU, x ours", what);
-	bench_report_add(report, &(struct bench_figure){ .name = name, .unit = "x",
-			 .value = outcomes[1].pairwise, .target = target, .higher_is_better = true });
+	for (unsigned i = 1; i < n; i++) {
+		double target = !echoes && !strcmp(cases[i].name, "asyncio") ? 5 : NAN;
+
+		snprintf(name, sizeof(name), "lines of 64 B, %s: CPU of %s, x ours", what,
+			 cases[i].name);
+		bench_report_add(report, &(struct bench_figure){ .name = name, .unit = "x",
+				 .value = outcomes[i].pairwise, .target = target,
+				 .higher_is_better = true });
+	}
 }
 
 /* --- files ----------------------------------------------------------------------------------- */
@@ -362,31 +356,59 @@ static int compare_files(struct bench_report *report)
 	return 0;
 }
 
+/* Who else can serve lines here; ours comes first. */
+static unsigned find_servers(struct bench_case *cases, struct match *matches)
+{
+	static const struct {
+		const char *name;
+		bench_serve_fn *serve;
+		bool (*is_there)(void);
+	} servers[] = {
+		{ "rondo", serve_by_rondo, NULL }, { "asyncio", serve_by_asyncio, bench_has_asyncio },
+		{ "Go", bench_serve_by_go, bench_has_go },
+		{ "libuv", bench_serve_by_libuv, bench_has_libuv },
+	};
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < N_SERVERS; i++) {
+		if (servers[i].is_there && !servers[i].is_there())
+			continue;
+		matches[n].serve = servers[i].serve;
+		cases[n] = (struct bench_case){ servers[i].name, measure, &matches[n] };
+		n++;
+	}
+	return n;
+}
+
+static int compare_lines(struct bench_report *report, bool echoes)
+{
+	const char *what = echoes ? "one at a time, sent back" : "many in one go";
+	struct bench_outcome outcomes[N_SERVERS];
+	struct bench_case cases[N_SERVERS];
+	struct match matches[N_SERVERS];
+	unsigned n = find_servers(cases, matches);
+	struct bench_pin pin;
+	int ret;
+
+	for (unsigned i = 0; i < n; i++)
+		matches[i].echoes = echoes;
+	ret = bench_pin_begin(&pin);
+	if (ret < 0)
+		return ret;
+	ret = bench_compare(cases, n, N_ROUNDS, outcomes);
+	bench_pin_end(&pin);
+	if (ret < 0)
+		return ret;
+	bench_compare_print(what, "ns per line", cases, outcomes, n);
+	report_match(report, what, echoes, cases, outcomes, n);
+	return 0;
+}
+
 int bench_stream(struct bench_report *report)
 {
-	unsigned n = has_python() ? 2 : 1;
-	int ret = 0;
+	int ret = compare_lines(report, false);
 
-	if (n < 2)
-		printf("python3 is not installed: nothing to compare with\n");
-	for (int echoes = 0; echoes < 2 && ret == 0; echoes++) {
-		struct match ours = { serve_by_rondo, echoes }, theirs = { serve_by_asyncio, echoes };
-		const struct bench_case cases[] = {
-			{ "rondo", measure, &ours }, { "asyncio", measure, &theirs },
-		};
-		const char *what = echoes ? "one at a time, sent back" : "many in one go";
-		struct bench_outcome outcomes[2];
-		struct bench_pin pin;
-
-		ret = bench_pin_begin(&pin);
-		if (ret < 0)
-			return ret;
-		ret = bench_compare(cases, n, N_ROUNDS, outcomes);
-		bench_pin_end(&pin);
-		if (ret < 0)
-			return ret;
-		bench_compare_print(what, "ns per line", cases, outcomes, n);
-		report_match(report, what, echoes ? NAN : 5, outcomes, n);
-	}
+	if (ret == 0)
+		ret = compare_lines(report, true);
 	return ret < 0 ? ret : compare_files(report);
 }

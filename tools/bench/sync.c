@@ -7,6 +7,7 @@
 
 #include "asyncio.h"
 #include "groups.h"
+#include "peers.h"
 #include "workloads.h"
 
 enum { N_ROUNDS = 9, N_OPS = 4000000, N_ITEMS = 2000000 };
@@ -210,7 +211,7 @@ int bench_sync(struct bench_report *report)
 			   many = { queue_two, N_ITEMS, 64, 0 }, meet = { meet_two, N_ITEMS, 1, 0 },
 			   selects = { select_two, N_ITEMS, 1, 0 },
 			   yields = { generator_two, N_ITEMS, 1, 0 };
-	const struct bench_case cases[] = {
+	struct bench_case cases[] = {
 		{ "lock + unlock", measure, &lock },
 		{ "semaphore acquire + release", measure, &semaphore },
 		{ "queue put + get, one task", measure, &alone },
@@ -224,9 +225,13 @@ int bench_sync(struct bench_report *report)
 		BENCH_ASYNCIO("semaphore acquire + release", "semaphore"),
 		BENCH_ASYNCIO("queue, two tasks, 1 item", "queue1"),
 		BENCH_ASYNCIO("queue, two tasks, 64 items", "queue64"),
+		BENCH_GO("lock + unlock", "lock"),
+		BENCH_GO("channel, two goroutines, 1 item", "queue1"),
+		BENCH_GO("channel, two goroutines, 64 items", "queue64"),
 	};
-	static const double targets[] = { 10, NAN, NAN, 60, 60, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN };
-	const unsigned n_cases = sizeof(cases) / sizeof(cases[0]) - (bench_has_asyncio() ? 0 : 4);
+	static const double targets[] = { 10, NAN, NAN, 60, 60 };
+	const unsigned n_targets = sizeof(targets) / sizeof(targets[0]);
+	const unsigned n_cases = bench_drop_absent(cases, sizeof(cases) / sizeof(cases[0]));
 	struct bench_outcome outcomes[BENCH_MAX_CASES];
 	struct bench_pin pin;
 	int ret = bench_pin_begin(&pin);
@@ -239,6 +244,7 @@ int bench_sync(struct bench_report *report)
 		return ret;
 	bench_compare_print("locks and queues, CPU time each", "ns", cases, outcomes, n_cases);
 	for (unsigned i = 0; i < n_cases; i++)
-		bench_report_value(report, cases[i].name, "ns", &outcomes[i].value, targets[i]);
+		bench_report_value(report, cases[i].name, "ns", &outcomes[i].value,
+				   i < n_targets ? targets[i] : NAN);
 	return bench_groups(report);
 }
