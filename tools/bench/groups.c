@@ -157,13 +157,11 @@ int bench_groups(struct bench_report *report)
 		BENCH_GO("cancel a context of 100,000 goroutines", "group"),
 	};
 	const double gather_targets[] = { 120, NAN, NAN, NAN }, cancel_targets[] = { 50, NAN, NAN, NAN };
-	const unsigned n = bench_drop_absent(gathers, 4);
-	int ret = compare("rondo_gather(), CPU time for each task", "ns", gathers, gather_targets, n,
-			  report);
+	int ret = compare("rondo_gather(), CPU time for each task", "ns", gathers, gather_targets,
+			  bench_drop_absent(gathers, 4), report);
 
 	if (ret < 0)
 		return ret;
-	bench_drop_absent(cancels, 4);
 	return compare("a task group whose children are all cancelled, CPU time until its end",
-		       "ms", cancels, cancel_targets, n, report);
+		       "ms", cancels, cancel_targets, bench_drop_absent(cancels, 4), report);
 }

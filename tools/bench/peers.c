@@ -70,7 +70,8 @@ static bool has(struct peer *p)
 	if (!p->tried) {
 		p->built = build(p);
 		if (!p->built)
-			printf("%s is not installed: not compared with\n", p->name);
+			printf("%s cannot be compiled here, or is not installed: not compared with\n",
+			       p->name);
 	}
 	p->tried = true;
 	return p->built;
