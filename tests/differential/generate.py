@@ -11,7 +11,9 @@ from script import Op, Scenario
 # What each version of CPython is the reference for; older ones lack it or had it wrong.
 SINCE = {"group": 13, "spawn": 13, "shutdown": 13, "each": 13, "uncancel": 13, "timeout": 13,
          "reschedule": 13, "condition_wait": 13, "barrier_wait": 13, "gather": 12, "eager": 12,
-         "wait_for": 12, "wait_task": 12}
+         "wait_for": 12, "wait_task": 12,
+         # 3.11.2 lets a semaphore's waiter run behind what a cancel at the same time wakes.
+         "sem": 13, "sem_acquire": 13, "sem_release": 13, "sem_locked": 13}
 
 # (weight, name): statements that every scenario may have, and what they are about.
 ALWAYS = [(10, "sleep"), (6, "create"), (3, "await"), (4, "cancel")]

@@ -249,7 +249,10 @@ static void test_stdin_is_a_terminal(void **state)
 	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), terminal;
 
 	(void)state;
-	assert_true(master >= 0);
+	if (master < 0) {
+		print_message("there is no pseudo-terminal to be had here\n");
+		skip();
+	}
 	assert_int_equal(grantpt(master) | unlockpt(master), 0);
 	terminal = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
 	assert_true(terminal >= 0);
