@@ -371,7 +371,8 @@ static int abort_between_waits(void *arg)
 	writer = rondo_create_task(write_big, NULL);
 	CHECK_EQUAL(turns(MATRIX_TURNS), 0);
 	CHECK_EQUAL(rondo_task_state(writer), RONDO_PENDING);
-	CHECK(peer_take(0, 60000) > 0);
+	while (peer_take(0, 60000) == 0)	/* on 6.1 a worker writes to pipes, later */
+		CHECK_EQUAL(turns(1), 0);
 	CHECK_EQUAL(turns(*(const int *)arg), 0);
 	rondo_stream_abort(stream);
 	CHECK_EQUAL(rondo_await(writer), -EBADF);
