@@ -177,8 +177,12 @@ static const struct rondo_stream_class memory_class = {
 
 static struct memory_pair *make_pair(size_t capacity)
 {
-	struct memory_pair *pair = calloc(1, sizeof(*pair) + 2 * capacity);
+	struct memory_pair *pair = NULL;
+	size_t size;
 
+	if (!__builtin_mul_overflow(capacity, (size_t)2, &size) &&
+	    !__builtin_add_overflow(size, sizeof(*pair), &size))
+		pair = calloc(1, size);
 	if (!pair)
 		return NULL;
 	pair->capacity = capacity;

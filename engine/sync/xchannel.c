@@ -57,7 +57,7 @@ int rondo_xchannel_init(struct rondo_xchannel *channel, size_t item_size, size_t
 
 	if (!item_size)
 		return -EINVAL;
-	if (__builtin_mul_overflow(item_size, n_max, &size))
+	if (__builtin_mul_overflow(item_size, n_max, &size) || size == SIZE_MAX)
 		return -ENOMEM;
 	*c = (struct xchannel){ .lock = PTHREAD_MUTEX_INITIALIZER, .slots = malloc(size + 1),
 				.item_size = item_size, .n_max = n_max };

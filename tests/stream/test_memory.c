@@ -183,6 +183,22 @@ static void test_ends(void **state)
 	net_run(all_ends, NULL);
 }
 
+/* Sizes that overflow are memory that there is not. */
+static int far_too_large(void *arg)
+{
+	(void)arg;
+	CHECK_EQUAL(rondo_stream_memory_pair(SIZE_MAX / 2 + 1, NULL, ends), -ENOMEM);
+	CHECK_EQUAL(rondo_stream_memory_pair(SIZE_MAX / 2, NULL, ends), -ENOMEM);
+	CHECK_EQUAL(rondo_stream_memory_pair(SIZE_MAX, NULL, ends), -ENOMEM);
+	return 0;
+}
+
+static void test_rings_that_are_far_too_large(void **state)
+{
+	(void)state;
+	net_run(far_too_large, NULL);
+}
+
 static int wait_in_vain(void *arg)
 {
 	char c;
@@ -218,6 +234,7 @@ int main(void)
 		cmocka_unit_test(test_reading_and_writing_in_the_matrix),
 		cmocka_unit_test(test_a_pattern_through_rings_of_every_size),
 		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_rings_that_are_far_too_large),
 		cmocka_unit_test(test_waiting_in_vain_is_a_deadlock),
 	};
 

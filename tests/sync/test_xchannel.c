@@ -124,6 +124,7 @@ static void test_a_closed_channel_is_emptied_first(void **state)
 	step_log[0] = '\0';
 	assert_int_equal(rondo_xchannel_init(&bad, 0, 1), -EINVAL);
 	assert_int_equal(rondo_xchannel_init(&bad, SIZE_MAX, 2), -ENOMEM);
+	assert_int_equal(rondo_xchannel_init(&bad, 1, SIZE_MAX), -ENOMEM);
 }
 
 static int prepare(void *ctx)
