@@ -64,9 +64,12 @@ static long sendfile_quietly(const struct job *j, size_t n)
 static int send_by_kernel(struct job *j)
 {
 	while (j->left) {
-		long n = sendfile_quietly(j, next_size(j, CHUNK));
 		int ret = 0;
+		long n;
 
+		if (j->s->closed)
+			return -EBADF;
+		n = sendfile_quietly(j, next_size(j, CHUNK));
 		if (n == 0)
 			return 0;
 		if (n > 0)
@@ -119,6 +122,8 @@ static int copy_block(struct job *j, char *block)
 
 	if (n <= 0)
 		return (int)n;
+	if (j->s->closed)
+		return -EBADF;
 	ret = j->s->class->write(j->s->self, &one, 1, &n_written);
 	advance(j, (int64_t)n_written);
 	return ret < 0 ? ret : 1;
@@ -151,9 +156,11 @@ static int send_locked(struct job *j)
 
 int rondo_stream_sendfile(rondo_stream *s, int fd, int64_t offset, int64_t count, int64_t *n_sent)
 {
-	struct job j = { s, fd, offset, count < 0 ? INT64_MAX - offset : count, 0 };
+	struct job j = { s, fd, offset, count, 0 };
 	int ret = offset < 0 ? -EINVAL : rondo__stream_begin_write(s);
 
+	if (ret == 0 && count < 0)
+		j.left = INT64_MAX - offset;
 	if (ret == 0)
 		ret = rondo__stream_end_write(s, send_locked(&j));
 	if (n_sent)

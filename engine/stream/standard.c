@@ -33,7 +33,8 @@ static int seek_locked(struct rondo_stream *s, int64_t offset, int whence, int64
 	rondo__stream_forget_ahead(s);
 	stream_drop_unread(s);		/* if it appends, and so did not forget */
 	if (whence == SEEK_CUR && !s->shares_position) {
-		offset += s->offset;
+		if (__builtin_add_overflow(offset, s->offset, &offset))
+			return -EINVAL;
 		whence = SEEK_SET;
 	}
 	*now = kernel_call3(s->loop->ring.kernel, SYS_lseek, s->fd, offset, whence);

@@ -181,6 +181,7 @@ static int parts(void *arg)
 	CHECK_EQUAL(n, 0);
 	CHECK_EQUAL(rondo_stream_sendfile(stream, file, 0, 0, NULL), 0);
 	CHECK_EQUAL(rondo_stream_sendfile(stream, file, -1, 5, &n), -EINVAL);
+	CHECK_EQUAL(rondo_stream_sendfile(stream, file, -1, -1, &n), -EINVAL);
 	CHECK_EQUAL(rondo_stream_sendfile(stream, -1, 0, 5, &n), -EBADF);
 	CHECK_EQUAL(fcntl(rondo_stream_fd(stream), F_GETFL) & O_NONBLOCK, 0);
 	CHECK_EQUAL(rondo_stream_shutdown_write(stream), 0);
@@ -282,6 +283,51 @@ static void test_kn46_sendfile_raises_sigpipe(void **state)
 	assert_int_equal(WTERMSIG(status), SIGPIPE);
 }
 
+/* A peer that takes all at once hardly makes the sender wait, where a close would find it. */
+static int send_all_of_it(void *arg)
+{
+	(void)arg;
+	return rondo_stream_sendfile(stream, file, 0, -1, &n_sent);
+}
+
+static int take_what_comes(void *arg)
+{
+	const void *bytes;
+	ssize_t n;
+
+	while ((n = rondo_stream_lend(arg, &bytes)) > 0)
+		n_taken += (size_t)n;
+	return (int)n;
+}
+
+static int abort_in_the_middle(void *arg)
+{
+	const struct rondo_stream_options ours = { .exclusive = arg }, theirs = { .keep_fd = true };
+	rondo_task *sender, *reading;
+	rondo_stream *peer;
+
+	n_taken = 0;
+	CHECK_EQUAL(stream_begin(&ours), 0);
+	CHECK_EQUAL(rondo_stream_from_fd(pair[1], &theirs, &peer), 0);
+	sender = rondo_create_task(send_all_of_it, NULL);
+	reading = rondo_create_task(take_what_comes, peer);
+	while (!n_taken && rondo_task_state(sender) == RONDO_PENDING)
+		CHECK_EQUAL(turns(1), 0);
+	rondo_stream_abort(stream);
+	CHECK_EQUAL(rondo_await(sender), -EBADF);
+	CHECK(n_sent < BIG);
+	CHECK_EQUAL(rondo_await(reading), 0);
+	CHECK_EQUAL(rondo_stream_close(peer), 0);
+	return 0;
+}
+
+static void test_an_abort_does_not_wait_for_the_rest(void **state)
+{
+	(void)state;
+	run_with(PAIR_UNIX, abort_in_the_middle, NULL);
+	run_with(PAIR_UNIX, abort_in_the_middle, word("exclusive"));
+}
+
 /* What is no file to sendfile(2) is read all the same. */
 static int from_a_pipe(void *arg)
 {
@@ -317,6 +363,7 @@ int main(void)
 		cmocka_unit_test(test_a_connection_of_ours_is_sent_to_by_the_kernel),
 		cmocka_unit_test(test_kn46_sendfile_raises_sigpipe),
 		cmocka_unit_test(test_a_peer_that_is_gone),
+		cmocka_unit_test(test_an_abort_does_not_wait_for_the_rest),
 		cmocka_unit_test(test_from_a_pipe),
 	};
 

@@ -51,6 +51,7 @@ static int read_lines(void *arg)
 	CHECK_EQUAL(rondo_stream_seek(stream, -2, SEEK_END), 11);
 	CHECK(lent(rondo_stream_read_line(stream, &line), &line, "ee"));
 	CHECK_EQUAL(rondo_stream_seek(stream, -1, SEEK_SET), -EINVAL);
+	CHECK_EQUAL(rondo_stream_seek(stream, INT64_MAX, SEEK_CUR), -EINVAL);
 	CHECK_EQUAL(rondo_stream_write(stream, "x", 1), -EBADF);	/* O_RDONLY */
 	CHECK_EQUAL(rondo_stream_close(stream), 0);
 	return 0;
