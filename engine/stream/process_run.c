@@ -23,9 +23,12 @@ struct feeding {
 static int feed(void *arg)
 {
 	struct feeding *f = arg;
-	int ret = f->n ? rondo_stream_write(rondo_process_stdin(f->process), f->input, f->n) : 0;
-	int closed;
+	rondo_stream *to = rondo_process_stdin(f->process);
+	int ret, closed;
 
+	if (!to)			/* another task was faster, and closed it */
+		return f->n ? -EBADF : 0;
+	ret = f->n ? rondo_stream_write(to, f->input, f->n) : 0;
 	if (ret == -ECANCELED)
 		return ret;
 	closed = rondo_process_close_stdin(f->process);

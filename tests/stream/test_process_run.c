@@ -255,6 +255,41 @@ static void test_too_much_output_ends_a_run(void **state)
 	run_ok(writes_too_much, NULL);
 }
 
+static int communicates_with(void *p)
+{
+	struct rondo_process_result r;
+
+	return rondo_process_communicate(p, "in", 2, NULL, &r);
+}
+
+/* As reads and writes of a stream that another task closes; also before they have begun. */
+static int is_closed_under_it(void *arg)
+{
+	const struct rondo_process_options o = {
+		.shell = "exec sleep 1000", .in = { .kind = RONDO_STDIO_PIPE },
+		.out = { .kind = RONDO_STDIO_PIPE },
+	};
+	const unsigned n_turns = *(unsigned *)arg;
+	rondo_process *p;
+	rondo_task *task;
+
+	CHECK_EQUAL(rondo_process_spawn(&o, &p), 0);
+	task = rondo_create_task(communicates_with, p);
+	for (unsigned i = 0; i < n_turns; i++)
+		CHECK_EQUAL(rondo_yield(), 0);
+	CHECK_EQUAL(rondo_process_close(p), 0);
+	CHECK_EQUAL(rondo_await(task), -EBADF);
+	CHECK(is_childless());
+	return 0;
+}
+
+static void test_a_child_is_closed_under_communicate(void **state)
+{
+	(void)state;
+	for (unsigned n_turns = 1; n_turns <= 4; n_turns++)
+		run_ok(is_closed_under_it, &n_turns);
+}
+
 /* What a child leaves behind on purpose lives on after a run that went well. */
 static int leaves_behind(void *arg)
 {
@@ -383,6 +418,7 @@ int main(void)
 		cmocka_unit_test(test_much_passes_both_ways_at_once),
 		cmocka_unit_test(test_a_deadline_kills_grandchildren_too),
 		cmocka_unit_test(test_too_much_output_ends_a_run),
+		cmocka_unit_test(test_a_child_is_closed_under_communicate),
 		cmocka_unit_test(test_a_run_that_went_well_kills_nobody),
 		cmocka_unit_test(test_a_file_that_is_no_program_is_told),
 		cmocka_unit_test(test_a_child_has_no_other_descriptors_without_close_range),
