@@ -152,13 +152,19 @@ static void answer_key_update(struct tls *t)
 /* After a read: has it something to say, and nobody who sends it (X3)? */
 static int speak(struct tls *t)
 {
+	int ret;
+
 	answer_key_update(t);
 	if (t->write_error)		/* nobody hears it any more */
 		t->out.begin = t->out.end = 0;
 	if (is_empty(&t->out) || rondo_lock_locked(&t->sending))
 		return 0;
-	if (t->out.end > TLS_FLOOD_BYTES)
-		return rondo__tls_send(t) == -ECANCELED ? -ECANCELED : 0;
+	if (t->out.end > TLS_FLOOD_BYTES) {
+		t->n_sending++;
+		ret = rondo__tls_send(t);
+		t->n_sending--;
+		return ret == -ECANCELED ? ret : 0;
+	}
 	if (t->speaker && rondo_task_state(t->speaker) == RONDO_PENDING)
 		return 0;
 	rondo_detach(t->speaker);
@@ -250,7 +256,7 @@ int rondo__tls_write(struct tls *t, const struct iovec *iov, size_t n_iov, size_
 	int ret;
 
 	*n_written = 0;
-	t->writing = true;
+	t->n_sending++;
 	ret = rondo_lock_acquire(&t->sending);
 	if (ret == 0) {
 		ret = t->said_goodbye ? -EPIPE : send_all(t);
@@ -262,7 +268,7 @@ int rondo__tls_write(struct tls *t, const struct iovec *iov, size_t n_iov, size_
 		rondo_lock_release(&t->sending);
 	}
 	t->torn = *n_written && c.n_iov;
-	t->writing = false;
+	t->n_sending--;
 	return ret;
 }
 

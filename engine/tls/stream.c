@@ -37,7 +37,13 @@ static int tls_write(void *self, const struct iovec *iov, size_t n_iov, size_t *
 /* X12: asyncio's TLS cannot do that. The stream below stays open for what TLS itself has to say. */
 static int tls_shutdown_write(void *self)
 {
-	return rondo__tls_say_goodbye(self);
+	struct tls *t = self;
+	int ret;
+
+	t->n_sending++;
+	ret = rondo__tls_say_goodbye(t);
+	t->n_sending--;
+	return ret;
 }
 
 static int tls_fd(const void *self)
@@ -47,13 +53,13 @@ static int tls_fd(const void *self)
 	return rondo_stream_fd(t->below);
 }
 
-/* A reader leaves what is below as it is, so that close can still say goodbye. If somebody writes
- * here, that is not to be. */
+/* A reader leaves what is below as it is, so that close can still say goodbye. If somebody sends
+ * here, that is not to be: the peer may never take it. */
 static void tls_interrupt(void *self)
 {
 	struct tls *t = self;
 
-	if (t->writing || (t->reading && rondo_timeout_reschedule(t->reading, 0) < 0))
+	if (t->n_sending || (t->reading && rondo_timeout_reschedule(t->reading, 0) < 0))
 		rondo_stream_interrupt(t->below);
 }
 

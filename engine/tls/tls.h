@@ -53,7 +53,7 @@ struct tls {
 	struct rondo_lock sending;
 	rondo_task *speaker;		/* sends what a read had to say (X3); awaited at the end */
 	struct rondo_timeout *reading;	/* around a task's wait for bytes; or NULL */
-	bool writing;			/* a task is in rondo__tls_write() */
+	unsigned n_sending;		/* tasks of the stream's that wait for the peer to take bytes */
 	bool torn;			/* the last write wrote half: no good end follows */
 	int read_error, write_error;	/* negative, or 0 (X5) */
 	bool said_goodbye;		/* close_notify is in `out`, or gone */

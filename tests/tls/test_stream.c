@@ -441,6 +441,45 @@ static void test_reading_does_not_wait_for_writing(void **state)
 	run_pair(stuffed_main, &p);
 }
 
+static int says_goodbye(void *arg)
+{
+	return rondo_stream_shutdown_write(((struct pair *)arg)->client);
+}
+
+enum { ROOM = 4096, RECORD_OVERHEAD = 22 };
+
+static int stuck_goodbye_main(void *arg)
+{
+	struct pair *p = arg;
+	rondo_stream *plain[2];
+	rondo_task *stuck;
+
+	CHECK_EQUAL(rondo_stream_memory_pair(ROOM, NULL, plain), 0);
+	p->client = plain[0];
+	p->server = plain[1];
+	CHECK_EQUAL(pair_shake_hands(p), 0);
+	CHECK_EQUAL(p->client_ret, 0);
+	/* There is room for this, and not for one byte more. */
+	CHECK_EQUAL(rondo_stream_write(p->client, outgoing, ROOM - RECORD_OVERHEAD), 0);
+	stuck = rondo_create_task(says_goodbye, p);
+	for (int i = 0; i < 10; i++)
+		CHECK_EQUAL(rondo_yield(), 0);
+	CHECK_EQUAL(rondo_task_state(stuck), RONDO_PENDING);
+	rondo_stream_abort(p->client);
+	CHECK_EQUAL(rondo_await(stuck), -EBADF);
+	rondo_stream_abort(p->server);
+	return 0;
+}
+
+/* An abort does not wait for the peer, whatever another task wants it to take. */
+static void test_an_abort_does_not_wait_for_a_goodbye(void **state)
+{
+	struct pair p = open_pair();
+
+	(void)state;
+	run_pair(stuck_goodbye_main, &p);
+}
+
 static int renegotiation_main(void *arg)
 {
 	struct pair *p = arg;
@@ -470,7 +509,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_a_forged_record_is_refused_and_the_peer_is_told),
 	cmocka_unit_test(test_new_keys_come_from_who_only_reads),
 	cmocka_unit_test(test_keys_change_under_a_writer),
-	cmocka_unit_test(test_reading_does_not_wait_for_writing),
+	cmocka_unit_test(test_an_abort_does_not_wait_for_a_goodbye),
+		cmocka_unit_test(test_reading_does_not_wait_for_writing),
 	cmocka_unit_test(test_there_is_no_renegotiation),
 };
 
