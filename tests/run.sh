@@ -8,6 +8,8 @@
 #
 # Prints one line per step as it goes, below it what failed, and last "N passed, N failed, N
 # skipped". All is built and logged below build/check. A step that fails does not stop the others.
+# A test program that fails is run once more, since other work on the machine may be the reason. If
+# it then passes it counts as passed, but is told ("again"): it is a bug, of the test or the engine.
 set -u
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P) || exit 1
@@ -54,18 +56,33 @@ step() {
 	return $status
 }
 
-# How many tests passed and failed, as ctest or something that writes as it does has put it.
+# A test's result, as ctest or something that writes as it does has put it.
+result='^ *([0-9]+/[0-9]+ )?Test +#'
+
+# How many tests passed and failed. The last result of each counts: one that fails is run again.
 count() {
-	awk '/^ *[0-9]+\/[0-9]+ Test +#/ && !/\*\*\*Skipped/ {
-			if (/ Passed /) passed++
-			else failed++
+	awk -v result="$result" '$0 ~ result && !/\*\*\*Skipped/ {
+			sub(".*#[0-9]+: ", "")
+			passes[$1] = / Passed /
 		}
-		END { print passed + 0, failed + 0 }' "$1"
+		END {
+			for (test in passes) passes[test] ? passed++ : failed++
+			print passed + 0, failed + 0
+		}' "$1"
+}
+
+# Those that failed at first and passed when they were run again.
+unsteady() {
+	awk -v result="$result" '$0 ~ result {
+			sub(".*#[0-9]+: ", "")
+			if (!/ Passed |\*\*\*Skipped/) failed[$1] = 1
+			else if ($1 in failed) print $1
+		}' "$1"
 }
 
 # Failures first, by name; then what the log has besides the tests that passed.
 show_failures() {
-	grep -E '^FAIL|^ *[0-9]+/[0-9]+ Test +#.*\*\*\*' "$1" | sed 's/^/    /'
+	grep -E "^FAIL|$result.*\*\*\*" "$1" | sed 's/^/    /'
 	grep -vE '^(ok|skip) |^ *(Start +[0-9]+:|[0-9]+/[0-9]+ Test.* Passed )' "$1" | tail -n 150 |
 		sed 's/^/    | /'
 }
@@ -97,6 +114,9 @@ account() {
 	while IFS= read -r line; do
 		skipped "$1" "$line"
 	done <"$out/skips"
+	unsteady "$2" >"$out/unsteady"
+	[ ! -s "$out/unsteady" ] || tell again "$1" "failed, then passed: $(tr '\n' ' ' <"$out/unsteady")"
+	[ ! -s "$out/unsteady" ] || [ "$6" -gt 0 ] || show_failures "$2"
 }
 
 # suite NAME OUTPUTS COMMAND...: many tests in one command; each of them counts. OUTPUTS is where
@@ -143,7 +163,7 @@ tests_in() {
 	# shellcheck disable=SC2086
 	suite "$tests_name" "$tests_tree/Testing/Temporary/LastTest.log" \
 		timeout 3000 $launcher ctest --test-dir "$tests_tree" --output-on-failure \
-		--no-tests=error --parallel "$jobs" "$@"
+		--no-tests=error --repeat until-pass:2 --parallel "$jobs" "$@"
 }
 
 # build_and_test NAME PRESET: what both compilers and each sanitizer get. A test program that does

@@ -6,7 +6,8 @@
                  [--move FROM=TO]... -- LAUNCHER...
 
 ctest knows the tests; it has no way to put a launcher before them without building them again.
-Each result is one line in ctest's own form, so that tests/run.sh counts both alike. --move rewrites
+Each result is one line in ctest's own form, so that tests/run.sh counts both alike; what failed is
+run once more, as by ctest's `--repeat until-pass:2`. --move rewrites
 paths for a copy of the tree, when the launcher's user may not read the original. {id} in a word of
 the launcher is a number of each test's own: as a user's, it keeps a test from paying for the locked
 memory of those before it, which the kernel gives back late.
@@ -22,6 +23,7 @@ import time
 
 # Beyond all of the system's users, and those of another run at the same time.
 FIRST_ID = 100000 + os.getpid() % 1000 * 1000
+GOOD = ("   Passed ", "***Skipped")
 
 
 def arguments():
@@ -84,15 +86,19 @@ def main():
         command = [word.replace("{id}", str(FIRST_ID + number)) for word in options.launcher]
         command += [moved(word) for word in test.get("command", ["/missing"])]
         cwd = options.cwd or property_of(test, "WORKING_DIRECTORY", options.build)
-        start = time.monotonic()
-        outcome, output = run(command, environment, cwd, options.timeout)
-        seconds = time.monotonic() - start
-        print(f"{number:3}/{len(tests)} Test #{number}: {test['name']} {outcome} {seconds:.2f} sec")
-        # What a passing test skipped is of interest too.
-        if outcome != "   Passed " or "SKIPPED" in output:
-            print(output + "\n<end of output>")
-        sys.stdout.flush()
-        bad |= outcome not in ("   Passed ", "***Skipped")
+        for _ in range(2):
+            start = time.monotonic()
+            outcome, output = run(command, environment, cwd, options.timeout)
+            seconds = time.monotonic() - start
+            print(f"{number:3}/{len(tests)} Test #{number}: {test['name']} {outcome} "
+                  f"{seconds:.2f} sec")
+            # What a passing test skipped is of interest too.
+            if outcome != "   Passed " or "SKIPPED" in output:
+                print(output + "\n<end of output>")
+            sys.stdout.flush()
+            if outcome in GOOD:
+                break
+        bad |= outcome not in GOOD
     return bad
 
 
