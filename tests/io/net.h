@@ -95,7 +95,7 @@ static inline void net_reset(int fd)
 	close(fd);
 }
 
-/* Send until nothing more fits; what it sends is byte i of the stream = pattern(i). */
+/* What tests send to fill a socket: byte i of the stream is net_pattern(i). */
 static inline unsigned char net_pattern(size_t i)
 {
 	return (unsigned char)(i * 2654435761u >> 13);
@@ -115,7 +115,9 @@ static inline bool net_is_pattern(const void *buf, size_t len, size_t offset)
 	return true;
 }
 
-/* Goes on with the pattern at offset; returns how many bytes went in before fd was full. */
+/* Goes on with the pattern at offset; returns how many bytes went in before fd was full. Each send
+ * is a record that no later one is added to: TCP would do that without asking whether there is
+ * room. */
 static inline size_t net_stuff(int fd, size_t offset)
 {
 	char block[4096];
@@ -125,23 +127,27 @@ static inline size_t net_stuff(int fd, size_t offset)
 	for (size_t len = sizeof(block); len; len /= 16)
 		do {
 			net_fill_pattern(block, len, offset + n_bytes);
-			n = send(fd, block, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+			n = send(fd, block, len, MSG_DONTWAIT | MSG_NOSIGNAL | MSG_EOR);
 			n_bytes += n > 0 ? (size_t)n : 0;
 		} while (n > 0);
 	return n_bytes;
 }
 
-/* Takes what is there, checking it; returns how many bytes, or -1 if one was wrong. */
-static inline ssize_t net_drain(int fd, size_t offset)
+/* Takes what is there of the next max bytes, checking it; returns how many, or -1 if one was
+ * wrong. */
+static inline ssize_t net_drain(int fd, size_t offset, size_t max)
 {
 	char block[4096];
 	size_t n_bytes = 0;
-	ssize_t n;
+	ssize_t n = 1;
 
-	while ((n = recv(fd, block, sizeof(block), MSG_DONTWAIT)) > 0) {
-		if (!net_is_pattern(block, (size_t)n, offset + n_bytes))
+	while (n > 0 && n_bytes < max) {
+		size_t len = max - n_bytes < sizeof(block) ? max - n_bytes : sizeof(block);
+
+		n = recv(fd, block, len, MSG_DONTWAIT);
+		if (n > 0 && !net_is_pattern(block, (size_t)n, offset + n_bytes))
 			return -1;
-		n_bytes += (size_t)n;
+		n_bytes += n > 0 ? (size_t)n : 0;
 	}
 	return (ssize_t)n_bytes;
 }

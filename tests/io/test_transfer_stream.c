@@ -98,7 +98,7 @@ static int cancel_a_long_send(void *arg)
 
 	CHECK_EQUAL(turns(3), 0);
 	for (int i = 0; i < 5; i++) {
-		ssize_t ret = net_drain(p[1], n);
+		ssize_t ret = net_drain(p[1], n, SIZE_MAX);
 
 		CHECK(ret >= 0);
 		n += (size_t)ret;
@@ -109,13 +109,13 @@ static int cancel_a_long_send(void *arg)
 	CHECK_EQUAL(s.ret, -ECANCELED);
 	CHECK(s.n_sent > 0 && s.n_sent < STREAM_LEN);
 	while (n < s.n_sent) {			/* TCP may still be carrying it */
-		ssize_t ret = net_drain(p[1], n);
+		ssize_t ret = net_drain(p[1], n, SIZE_MAX);
 
 		CHECK(ret >= 0);
 		n += (size_t)ret;
 	}
 	CHECK_EQUAL(n, s.n_sent);
-	CHECK_EQUAL(net_drain(p[1], n), 0);
+	CHECK_EQUAL(net_drain(p[1], n, SIZE_MAX), 0);
 	return 0;
 }
 
@@ -242,7 +242,7 @@ static int recv_races(void *arg)
 
 			CHECK(ret >= 0);
 			n_by_tasks += (size_t)ret;
-			left = net_drain(p[0], n_received);
+			left = net_drain(p[0], n_received, SIZE_MAX);
 			CHECK(left >= 0);
 			n_received += (size_t)left;
 		}
