@@ -33,6 +33,7 @@ static int start_peer(struct talk *t, int port)
 	fflush(NULL);
 	t->pid = fork();
 	if (t->pid == 0) {
+		signal(SIGINT, SIG_DFL);	/* a shell's background jobs ignore it */
 		dup2(fds[1], STDOUT_FILENO);
 		dup2(fds[1], STDERR_FILENO);
 		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
