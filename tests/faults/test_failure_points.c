@@ -77,7 +77,7 @@ static unsigned n_tasks_kept(void)
 /* The handles are used up, whatever gather returns. */
 static int gather(size_t n)
 {
-	rondo_task *tasks[20];
+	rondo_task *tasks[20] = { NULL };
 	int results[20] = { 0 }, ret;
 
 	for (size_t i = 0; i < n; i++)

@@ -66,7 +66,7 @@ static int read_request(rondo_stream *s, bool *keep_alive, bool *big)
 static int serve_http(rondo_stream *s, void *arg)
 {
 	bool keep_alive = true, big = false;
-	int ret;
+	int ret = 0;
 
 	(void)arg;
 	while (keep_alive && (ret = read_request(s, &keep_alive, &big)) > 0) {
@@ -102,7 +102,7 @@ static int check_curl(const char *arguments, size_t n_expected)
 	struct rondo_process_result r;
 	char command[300];
 
-	snprintf(command, sizeof(command), "curl -sS --max-time 20 %s", arguments);
+	snprintf(command, sizeof(command), "curl -sS --max-time 100 %s", arguments);
 	CHECK_EQUAL(shell(command, NULL, &r), 0);
 	CHECK_EQUAL(r.n_out, n_expected);
 	CHECK_EQUAL(memcmp(r.out, http.body, n_expected < BODY_BYTES ? n_expected : BODY_BYTES), 0);
