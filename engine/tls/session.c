@@ -150,26 +150,31 @@ static void answer_key_update(struct tls *t)
 }
 
 /* After a read: has it something to say, and nobody who sends it (X3)? */
-static int speak(struct tls *t)
+static void speak(struct tls *t)
 {
-	int ret;
-
 	answer_key_update(t);
 	if (t->write_error)		/* nobody hears it any more */
 		t->out.begin = t->out.end = 0;
 	if (is_empty(&t->out) || rondo_lock_locked(&t->sending))
-		return 0;
-	if (t->out.end > TLS_FLOOD_BYTES) {
+		return;
+	if (t->speaker && rondo_task_state(t->speaker) == RONDO_PENDING)
+		return;
+	rondo_detach(t->speaker);
+	t->speaker = rondo_create_task(speak_up, t);
+}
+
+/* Before a read, which may have to answer: who asks and takes no answers is not read. Nothing has
+ * been read yet that a cancel could lose. */
+static int wait_for_listener(struct tls *t)
+{
+	int ret = 0;
+
+	if (t->out.end > TLS_FLOOD_BYTES && !t->write_error) {
 		t->n_sending++;
 		ret = rondo__tls_send(t);
 		t->n_sending--;
-		return ret == -ECANCELED ? ret : 0;
 	}
-	if (t->speaker && rondo_task_state(t->speaker) == RONDO_PENDING)
-		return 0;
-	rondo_detach(t->speaker);
-	t->speaker = rondo_create_task(speak_up, t);
-	return 0;
+	return ret == -ECANCELED ? ret : 0;
 }
 
 ssize_t rondo__tls_read(struct tls *t, void *buf, size_t len)
@@ -180,9 +185,12 @@ ssize_t rondo__tls_read(struct tls *t, void *buf, size_t len)
 	do {
 		if (t->heard_goodbye || t->read_error)
 			return t->read_error;
+		ret = wait_for_listener(t);
+		if (ret < 0)
+			return ret;
 		n = decrypt(t, buf, len);
-		ret = speak(t);
-		if (n == -EAGAIN && ret == 0)
+		speak(t);
+		if (n == -EAGAIN)
 			ret = fetch(t);
 	} while (n == -EAGAIN && ret == 0);
 	return n == -EAGAIN ? ret : n;

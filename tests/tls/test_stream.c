@@ -480,6 +480,74 @@ static void test_an_abort_does_not_wait_for_a_goodbye(void **state)
 	run_pair(stuck_goodbye_main, &p);
 }
 
+/* --- a peer that asks and does not listen ---------------------------------------------------- */
+
+enum { N_ASKED = 2000 };
+
+static int n_asked, n_heard;
+
+static int ask_on(void *arg)
+{
+	struct pair *p = arg;
+	int ret = 0;
+
+	while (ret == 0 && n_asked++ < N_ASKED) {
+		CHECK_EQUAL(SSL_key_update(rondo_tls_native(p->client), SSL_KEY_UPDATE_REQUESTED), 1);
+		ret = rondo_stream_write(p->client, "k", 1);
+	}
+	return ret;
+}
+
+static int hear(void *arg)
+{
+	struct pair *p = arg;
+	char c;
+	int ret;
+
+	do {
+		ret = (int)rondo_stream_read(p->server, &c, 1);
+		n_heard += ret == 1;
+	} while (ret == 1);
+	return ret;
+}
+
+static int flood_main(void *arg)
+{
+	struct pair *p = arg;
+	rondo_stream *plain[2];
+	rondo_task *asking, *hearing;
+	int before;
+
+	CHECK_EQUAL(rondo_stream_memory_pair(ROOM, NULL, plain), 0);
+	p->client = plain[0];
+	p->server = plain[1];
+	CHECK_EQUAL(pair_shake_hands(p), 0);
+	n_asked = n_heard = 0;
+	asking = rondo_create_task(ask_on, p);
+	hearing = rondo_create_task(hear, p);
+	do {
+		before = n_asked + n_heard;
+		for (int i = 0; i < 10; i++)
+			CHECK_EQUAL(rondo_yield(), 0);
+	} while (before != n_asked + n_heard);
+	CHECK(n_heard > 100 && n_heard < N_ASKED / 2);
+	CHECK(rondo_cancel(hearing));
+	CHECK_EQUAL(rondo_await(hearing), -ECANCELED);
+	rondo_stream_abort(p->server);
+	CHECK(rondo_await(asking) < 0);
+	rondo_stream_abort(p->client);
+	return 0;
+}
+
+/* What we owe it does not grow without bound: the reader waits, and a cancel ends that. */
+static void test_a_peer_that_takes_no_answers_gets_no_more_read(void **state)
+{
+	struct pair p = open_pair();
+
+	(void)state;
+	run_pair(flood_main, &p);
+}
+
 static int renegotiation_main(void *arg)
 {
 	struct pair *p = arg;
@@ -510,7 +578,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_new_keys_come_from_who_only_reads),
 	cmocka_unit_test(test_keys_change_under_a_writer),
 	cmocka_unit_test(test_an_abort_does_not_wait_for_a_goodbye),
-		cmocka_unit_test(test_reading_does_not_wait_for_writing),
+	cmocka_unit_test(test_reading_does_not_wait_for_writing),
+	cmocka_unit_test(test_a_peer_that_takes_no_answers_gets_no_more_read),
 	cmocka_unit_test(test_there_is_no_renegotiation),
 };
 
