@@ -183,12 +183,16 @@ static int own_file(struct rondo_server *s, const struct sockaddr_un *a)
 /* If that fails there is nobody to be told, and nothing to be done. */
 void rondo__bind_remove_file(struct socket_file *f)
 {
+	struct rondo_mask mask;
 	struct statx st;
-	int ret = f->path[0] ? look_at(f->path, &st) : -ENOENT;
+	int ret;
 
+	rondo_mask_begin(&mask);
+	ret = f->path[0] ? look_at(f->path, &st) : -ENOENT;
 	if (ret == 0 && st.stx_ino == f->inode && st.stx_dev_major == f->dev_major &&
 	    st.stx_dev_minor == f->dev_minor)
 		ret = rondo_unlink(f->path);
+	rondo_mask_end(&mask);
 	f->path[0] = '\0';
 }
 

@@ -90,15 +90,12 @@ static int accept_waiting(struct listener *l)
 
 static void clean_up(struct listener *l)
 {
-	struct rondo_mask mask;
 	int fd = l->fd;
 
 	l->fd = -1;
-	rondo_mask_begin(&mask);
 	if (!l->server->shared)
 		rondo__bind_remove_file(&l->server->file);
 	(void)rondo_close(fd);
-	rondo_mask_end(&mask);
 }
 
 static int listener_main(void *arg)

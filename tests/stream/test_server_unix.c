@@ -6,6 +6,7 @@
 #include "support/folder.h"
 
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 static char path[128];
@@ -223,6 +224,40 @@ static int backlog_is_served(void *arg)
 
 SERVERS_RUN(test_shutdown_serves_the_backlog, backlog_is_served)
 
+/* A kernel that does not let a socket listen, and where the task has just been cancelled. */
+static long no_listening(const struct kernel *k, long number, long a, long b, long c, long d,
+			 long e, long f)
+{
+	if (number != SYS_listen)
+		return rondo__kernel_linux.call(k, number, a, b, c, d, e, f);
+	rondo_cancel(rondo_current_task());
+	return -ENOBUFS;
+}
+
+static int failing_server(void *arg)
+{
+	rondo_server *server;
+
+	(void)arg;
+	CHECK_EQUAL(start(NULL, &server), -ENOBUFS);
+	CHECK(!is_socket());
+	CHECK_EQUAL(rondo_yield(), -ECANCELED);
+	return 0;
+}
+
+/* The cancel is for the next await of the program's, not for the tidying up. */
+static void test_a_server_that_fails_leaves_no_file(void **state)
+{
+	struct kernel k = rondo__kernel_linux;
+	int n_fds = count_fds();
+
+	(void)state;
+	k.call = no_listening;
+	assert_int_equal(rondo__run_on(&k, NULL, failing_server, NULL), 0);
+	assert_checks_passed();
+	assert_int_equal(count_fds(), n_fds);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -241,6 +276,7 @@ int main(void)
 		cmocka_unit_test(test_abstract_names),
 		cmocka_unit_test(test_kn45_what_waits_at_an_af_unix_listener_outlives_its_shutdown),
 		cmocka_unit_test(test_shutdown_serves_the_backlog),
+		cmocka_unit_test(test_a_server_that_fails_leaves_no_file),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);
