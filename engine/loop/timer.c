@@ -74,14 +74,18 @@ uint64_t rondo__timer_after(uint64_t now_ns, uint64_t delay_ns)
 	return delay_ns < INT64_MAX - now_ns ? now_ns + delay_ns : INT64_MAX;
 }
 
+uint64_t rondo__timer_ns(double seconds)
+{
+	if (!(seconds > 0))
+		return 0;
+	return seconds < 9e9 ? (uint64_t)(seconds * 1e9) : INT64_MAX;
+}
+
 uint64_t rondo__timer_deadline(double seconds)
 {
 	const struct kernel *k = rondo__loop ? rondo__loop->ring.kernel : &rondo__kernel_linux;
-	uint64_t now_ns = k->now(k, CLOCK_MONOTONIC);
 
-	if (seconds <= 0)
-		return now_ns;
-	return rondo__timer_after(now_ns, seconds < 9e9 ? (uint64_t)(seconds * 1e9) : INT64_MAX);
+	return rondo__timer_after(k->now(k, CLOCK_MONOTONIC), rondo__timer_ns(seconds));
 }
 
 uint64_t rondo__timer_wait_until(struct loop *l)

@@ -16,7 +16,9 @@ void rondo__timer_stop(struct loop *l, struct timer *t);
 
 /* The clock plus a delay, never beyond what a deadline can hold (UINT64_MAX means never). */
 uint64_t rondo__timer_after(uint64_t now_ns, uint64_t delay_ns);
-/* The same from now; seconds <= 0 is now. Not for NaN. */
+/* Seconds in nanoseconds: 0 for what is less and for NaN, INT64_MAX for what is too much. */
+uint64_t rondo__timer_ns(double seconds);
+/* The clock plus a delay in seconds; seconds <= 0 is now. */
 uint64_t rondo__timer_deadline(double seconds);
 
 /* For the loop's turn. */

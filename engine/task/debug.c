@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "loop/timer.h"
 #include "switch/backtrace.h"
 #include "task/run.h"
 
@@ -256,7 +257,7 @@ int rondo__debug_open(struct loop *l)
 	d->loop = l;
 	d->watch = (struct step_watch){ .begin = step_begin, .end = step_end, .opened = opened,
 					.closed = closed };
-	d->slow_ns = slow > 0 && slow < 1e9 ? (uint64_t)(slow * 1e9) : DEFAULT_SLOW_NS;
+	d->slow_ns = slow > 0 ? rondo__timer_ns(slow) : DEFAULT_SLOW_NS;
 	rondo__backtrace_prepare();
 	/* Without the watchdog slow steps are still reported, but not where they were slow. Another
 	 * kernel has another time. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "loop/timer.h"
 #include "rondo/time.h"
 
 enum { MAX_THREADS = 32, MORE_THAN_CPUS = 4, IDLE_SECONDS = 10 };
@@ -28,7 +29,7 @@ void rondo__pool_init(struct pool *p, const struct rondo_pool_options *o)
 
 	*p = (struct pool){
 		.max_threads = o->max_threads ? o->max_threads : default_max_threads(),
-		.idle_ns = (uint64_t)((o->idle_seconds > 0 ? o->idle_seconds : IDLE_SECONDS) * 1e9),
+		.idle_ns = rondo__timer_ns(o->idle_seconds > 0 ? o->idle_seconds : IDLE_SECONDS),
 	};
 	strncpy(p->name, o->name ? o->name : "rondo-pool", sizeof(p->name) - 1);
 	list_init(&p->queue);
