@@ -58,6 +58,9 @@ struct rondo_sim_options {
 	uint64_t end_ns;
 	bool no_faults;			/* none at all: only virtual time and a seeded order */
 	const char *only_faults;	/* names, separated by commas: no others; NULL: all */
+	/* A host's wall clock jumps (the fault WALL_JUMP), and in some seeds it runs fast or slow all the
+	 * time (WALL_DRIFT), by at most so many millionths (0: 500; at most 100000). */
+	unsigned wall_drift_ppm;
 	bool may_leave_files_open;	/* descriptors that main leaves open are no failure */
 	/* The kernel asks a busy loop to fetch completions only when it has some. Otherwise it asks
 	 * whenever anything goes on at all; for then virtual time passes at each turn, while here it
@@ -80,7 +83,7 @@ struct rondo_sim_options {
  *          hosts run, they stop where they are: what they had allocated is lost.
  * Awaits:  no; not from inside a task.
  * Returns: main's result; -EFAULT if a property did not hold (on_failure was told which); -EINVAL for
- *          an unknown fault in only_faults; -EBUSY inside a running loop or simulation. */
+ *          an unknown fault in only_faults or a drift that is too much; -EBUSY inside a running loop or simulation. */
 RONDO_API RONDO_MUST_CHECK int rondo_sim_run(const struct rondo_sim_options *options, rondo_fn *main,
 					     void *arg);
 

@@ -554,18 +554,6 @@ int rondo__sim_pick_buffer(struct sim_request *rq, struct iovec *iov)
 
 /* --- clock and entropy ----------------------------------------------------------------------- */
 
-/* It jumps, forwards and back; and drifts, by up to 100 millionths, from host to host. */
-uint64_t rondo__sim_wall_clock(struct sim_host *h)
-{
-	struct sim *s = h->sim;
-
-	if (rondo__sim_fault(s, SIM_FAULT_WALL_JUMP))
-		h->wall_offset_ns += (int64_t)rondo__sim_log(s, SIM_CLOCK, 1000000,
-							     UINT64_C(86400000000000)) *
-				     (rondo__sim_often(s, SIM_CLOCK, 500) ? 1 : -1);
-	return s->now_ns + (uint64_t)h->wall_offset_ns + s->now_ns / 10000 / (h->id + 1);
-}
-
 static uint64_t sim_now(const struct kernel *k, clockid_t clock)
 {
 	struct sim_host *h = container_of(k, struct sim_host, kernel);

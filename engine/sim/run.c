@@ -16,6 +16,8 @@
 #define FAULTS_NS UINT64_C(10000000000)
 #define END_NS UINT64_C(3600000000000)
 
+enum { DRIFT_PPM_LIMIT = 100000 };
+
 static int entropy(void *buf, size_t size)
 {
 	unsigned char *p = buf;
@@ -100,7 +102,7 @@ int rondo_sim_run(const struct rondo_sim_options *options, rondo_fn *main, void 
 
 	if (rondo__sim || rondo__loop)
 		return -EBUSY;
-	if (!rondo__sim_faults_known(o->only_faults))
+	if (!rondo__sim_faults_known(o->only_faults) || o->wall_drift_ppm > DRIFT_PPM_LIMIT)
 		return -EINVAL;
 	rondo__sim = make(o);
 	rondo__random_entropy = entropy;

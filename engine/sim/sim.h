@@ -55,6 +55,7 @@ enum sim_stream {
 	SIM_PROFILE,			/* what this kernel can do, and which faults there are */
 	SIM_ENTROPY,			/* what the host's programs get for random */
 	SIM_USER,			/* rondo_sim_random() */
+	SIM_DRIFT,			/* how fast wall clocks run */
 	SIM_N_STREAMS,
 };
 
@@ -160,15 +161,20 @@ struct sim_host {
 	bool cut;			/* it has cut its own power */
 	uint32_t ready_tail;		/* of its loop after an earlier batch (P6) ... */
 	uint64_t n_turns;		/* ... and which one that was */
-	int64_t wall_offset_ns;		/* CLOCK_REALTIME less CLOCK_MONOTONIC */
+	int64_t wall_offset_ns;		/* CLOCK_REALTIME less CLOCK_MONOTONIC, and drift */
+	int64_t wall_drift_ppm;		/* by how much faster CLOCK_REALTIME runs */
 };
 
 /* The host that runs now; never NULL in a call of the seam. */
 struct sim_host *rondo__sim_host(void);
 /* The host may go on if what it waits for is there. */
 void rondo__sim_host_poke(struct sim_host *h);
-/* CLOCK_REALTIME of the host, in nanoseconds. */
+/* Draw what the host's CLOCK_REALTIME is, and how fast it runs. */
+void rondo__sim_wall_set(struct sim_host *h);
+/* What it is now, in nanoseconds. */
 uint64_t rondo__sim_wall_clock(struct sim_host *h);
+/* When it will be that late by the wall clock, unless that jumps: CLOCK_MONOTONIC. */
+uint64_t rondo__sim_wall_to_monotonic(const struct sim_host *h, uint64_t wall_ns);
 /* Time passes while the host computes: the clock moves, and what was due happens. */
 void rondo__sim_spend(struct sim_host *h, uint64_t ns);
 

@@ -35,11 +35,8 @@ static uint64_t when(const struct sim_request *rq, const struct __kernel_timespe
 
 	if (!(flags & IORING_TIMEOUT_ABS))
 		return ns < INT64_MAX - now ? now + ns : INT64_MAX;
-	if (flags & IORING_TIMEOUT_REALTIME) {
-		int64_t mono = (int64_t)(ns - (uint64_t)h->wall_offset_ns);
-
-		return mono > (int64_t)now ? (uint64_t)mono : now;
-	}
+	if (flags & IORING_TIMEOUT_REALTIME)
+		ns = rondo__sim_wall_to_monotonic(h, ns);
 	return ns > now ? ns : now;
 }
 

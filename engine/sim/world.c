@@ -155,8 +155,7 @@ struct sim_host *rondo__sim_host_make(struct sim *s, const char *name)
 	list_init(&h->orphans);
 	h->pid = h->group = 1;
 	rondo__sim_event_init(&h->wait_end, wait_over);
-	h->wall_offset_ns = INT64_C(1700000000000000000) +
-			    (int64_t)rondo__sim_below(s, SIM_CLOCK, UINT64_C(1) << 57);
+	rondo__sim_wall_set(h);
 	s->hosts[s->n_hosts++] = h;
 	h->id = s->n_hosts;
 	for (unsigned i = 0; i < s->n_hosts; i++)
