@@ -72,15 +72,28 @@ static int write_all(struct rondo_stream *s, const struct iovec *iov, size_t n_i
 
 /* --- ending ---------------------------------------------------------------------------------- */
 
-/* Whoever was woken before we came may begin to wait once more, and is told again. */
+static void sleep_masked(uint64_t delay_ns)
+{
+	struct __kernel_timespec ts = { .tv_nsec = (long long)delay_ns };
+	struct op op;
+
+	io_uring_prep_timeout(rondo__op_begin(&op), &ts, 0, 0);
+	(void)rondo__op_await_masked(&op);
+}
+
+/* Whoever was woken before we came may begin to wait once more, and is told again. Who waits for
+ * something else, as for the file that is sent, comes to this descriptor later if at all. */
 static void fd_interrupt(void *self)
 {
+	enum { AT_ONCE = 8, MS = 1000000, LONGEST_MS = 16 };
 	struct rondo_stream *s = self;
 
-	while (s->n_users && s->fd >= 0) {
+	for (unsigned n = 0; s->n_users && s->fd >= 0; n++) {
 		(void)rondo__op_close_fd(s->fd);
-		if (s->n_users)
+		if (s->n_users && n < AT_ONCE)
 			rondo__requeue(rondo__self());
+		else if (s->n_users)
+			sleep_masked(n < AT_ONCE + 4 ? MS << (n - AT_ONCE) : LONGEST_MS * MS);
 	}
 }
 

@@ -3,6 +3,7 @@
  * own; closing while others read and write; who owns the descriptor; leaks. */
 #include "streams.h"
 
+#include "stream/stream.h"
 #include "support/step.h"
 
 /* --- beginning ------------------------------------------------------------------------------- */
@@ -132,6 +133,37 @@ static void test_abort_ends_writes(void **state)
 	(void)state;
 	run_with(PAIR_UNIX, abort_under_writers, NULL);
 	run_with(PAIR_TCP, abort_under_writers, NULL);
+}
+
+/* As a sendfile that waits for its file does. */
+static int waits_for_something_else(void *arg)
+{
+	(void)arg;
+	stream_enter(stream);
+	CHECK_EQUAL(rondo_sleep(0.05), 0);
+	CHECK_EQUAL(stream_leave(stream, 0), -EBADF);
+	return 0;
+}
+
+static int abort_under_it(void *arg)
+{
+	rondo_task *t = rondo_create_task(waits_for_something_else, NULL);
+	uint64_t n_turns;
+
+	(void)arg;
+	CHECK_EQUAL(stream_begin(NULL), 0);
+	CHECK_EQUAL(turns(MATRIX_TURNS), 0);
+	n_turns = rondo__loop->n_turns;
+	rondo_stream_abort(stream);
+	CHECK(rondo__loop->n_turns - n_turns < 200);
+	CHECK_EQUAL(rondo_await(t), 0);
+	return 0;
+}
+
+static void test_an_abort_does_not_spin(void **state)
+{
+	(void)state;
+	run_on_all_pairs(abort_under_it, NULL);
 }
 
 /* --- leaks ----------------------------------------------------------------------------------- */
@@ -274,6 +306,7 @@ int main(void)
 		cmocka_unit_test(test_a_kept_descriptor_stays_open),
 		cmocka_unit_test(test_closing_ends_a_read),
 		cmocka_unit_test(test_abort_ends_writes),
+		cmocka_unit_test(test_an_abort_does_not_spin),
 		cmocka_unit_test(test_a_stream_never_closed_is_reported_and_dropped),
 		cmocka_unit_test(test_a_class_of_ones_own),
 	};
