@@ -146,6 +146,8 @@ struct fd_table {
 struct resource_class {
 	void (*describe)(const struct resource *r, char *buf, size_t size);	/* NULL: no leak */
 	void (*drop)(struct resource *r);	/* in a task, so it may await; takes it from the list */
+	/* Optional, for the simulator (P11): does it hold more than it may? */
+	bool (*is_flooded)(const struct resource *r);
 };
 
 struct resource {
@@ -190,6 +192,7 @@ struct loop {
 	struct fd_table fds;
 	struct cancelled_ops cancelled;
 	struct bufring buffers;		/* of the receivers; opened by the first */
+	bool (*receiver_is_flooded)(const struct op *op);	/* for the simulator (P11); or NULL */
 	const struct rondo_task *sender;	/* who last sent by a plain call, to be compared only... */
 	uint64_t sender_turn;		/* ...and in which turn */
 	struct stack_pool stacks;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* check.c - what must hold of a loop, seen from outside each time it enters the kernel. */
-#include "loop/loop.h"
+#include "loop/op.h"
 #include "sim/ops.h"
 #include "sim/world.h"
 
@@ -33,6 +33,29 @@ static void check_fair(struct sim_host *h, const struct loop *l)
 	h->n_turns = l->n_turns;
 }
 
+/* Nobody holds more than was said (P11): full receivers have asked the kernel to stop. */
+static void check_receivers(struct sim_host *h, const struct loop *l)
+{
+	uint32_t n_left = l->receiver_is_flooded ? l->fds.n_ops : 0;
+
+	for (uint32_t i = 0; n_left; i++)
+		for (const struct op *op = l->fds.buckets[i]; op; op = op->next, n_left--)
+			if (l->receiver_is_flooded(op))
+				rondo__sim_fail(h->sim, "P11", "a receiver on descriptor %d is full, "
+						"and goes on", op->fd);
+}
+
+/* ... and streams keep their limits. */
+static void check_resources(struct sim_host *h, const struct loop *l)
+{
+	for (struct list *i = l->resources.next; i != &l->resources; i = i->next) {
+		const struct resource *r = container_of(i, struct resource, link);
+
+		if (r->class->is_flooded && r->class->is_flooded(r))
+			rondo__sim_fail(h->sim, "P11", "a stream holds more than its limit");
+	}
+}
+
 void rondo__sim_check_entry(struct sim_host *h, unsigned n_wait)
 {
 	struct loop *l = rondo__loop;
@@ -40,6 +63,8 @@ void rondo__sim_check_entry(struct sim_host *h, unsigned n_wait)
 	if (!l || l->running)		/* a full SQ, flushed by a task: its batch goes on */
 		return;
 	check_fair(h, l);
+	check_receivers(h, l);
+	check_resources(h, l);
 	if (n_wait && l->n_live) {
 		if (l->ready.head != l->ready.tail)
 			rondo__sim_fail(h->sim, "P6", "the loop sleeps while a task is ready");

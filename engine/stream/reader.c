@@ -161,8 +161,9 @@ static ssize_t ask(struct rondo_stream *s, void *buf, size_t len)
 	return stream_leave(s, note_end(s, n));
 }
 
-ssize_t rondo__stream_fill(struct rondo_stream *s)
+ssize_t rondo__stream_fill(struct rondo_stream *s, size_t enough)
 {
+	s->enough = enough;
 	return ask(s, NULL, 0);
 }
 
@@ -193,7 +194,7 @@ static ssize_t read_some(struct rondo_stream *s, char *buf, size_t len)
 	if (!stream_n_unread(s)) {
 		if (len >= DIRECT_MIN && !s->class->lend)
 			return ask(s, buf, len);
-		n = rondo__stream_fill(s);
+		n = rondo__stream_fill(s, 0);
 		if (n <= 0)
 			return n;
 	}
@@ -212,7 +213,7 @@ ssize_t rondo_stream_lend(rondo_stream *s, const void **data)
 	ssize_t n = rondo__stream_begin_read(s);
 	const char *bytes;
 
-	if (n == 0 && !stream_n_unread(s) && (n = rondo__stream_fill(s)) == 0)
+	if (n == 0 && !stream_n_unread(s) && (n = rondo__stream_fill(s, 0)) == 0)
 		return 0;
 	if (n < 0)
 		return n;
@@ -228,7 +229,7 @@ ssize_t rondo_stream_peek(rondo_stream *s, size_t len, const void **data)
 	if (n == 0)
 		n = 1;
 	while (n > 0 && stream_n_unread(s) < len)
-		n = rondo__stream_fill(s);
+		n = rondo__stream_fill(s, len - 1);
 	if (n >= 0 && s->begin < s->end)
 		n = copy_chunk(s, s->n_chunk);
 	if (n < 0)
@@ -283,7 +284,7 @@ ssize_t rondo_stream_read_all(rondo_stream *s, size_t max, void **data)
 	ssize_t n = rondo__stream_begin_read(s);
 
 	for (n = n < 0 ? n : 1; n > 0 && stream_n_unread(s) <= max;)
-		n = rondo__stream_fill(s);
+		n = rondo__stream_fill(s, max);
 	if (n < 0)
 		return n;
 	return stream_n_unread(s) > max ? -RONDO_ELIMIT : hand_over(s, data);

@@ -25,7 +25,16 @@ static void drop(struct resource *r)
 	rondo_stream_abort(container_of(r, struct rondo_stream, resource));
 }
 
-static const struct resource_class leaked = { .describe = describe, .drop = drop };
+static bool is_flooded(const struct resource *r)
+{
+	const struct rondo_stream *s = container_of(r, struct rondo_stream, resource);
+
+	return s->n_out > s->out_capacity || (s->reading && stream_n_unread(s) > s->enough);
+}
+
+static const struct resource_class leaked = {
+	.describe = describe, .drop = drop, .is_flooded = is_flooded,
+};
 
 static int make_out(struct rondo_stream *s, const struct rondo_stream_options *o)
 {

@@ -34,6 +34,7 @@ struct rondo_stream {
 	char *buffer;
 	size_t begin, end, capacity;
 	size_t limit;
+	size_t enough;			/* more than so many unread bytes are not waited for */
 	const char *partial;		/* lent after -RONDO_EINCOMPLETE */
 	size_t n_partial, n_consumed;
 	int end_error;			/* how reading ended, if it has: 0 or an error */

@@ -125,15 +125,16 @@ static ssize_t incomplete(struct rondo_stream *s)
 /* X5: the limit is for what comes before the separator. */
 static ssize_t read_until(struct rondo_stream *s, const struct separators *seps, const char **data)
 {
-	size_t from = 0, safe;
+	size_t from = 0, safe, margin = seps->len_max - 1;
 	struct match m;
 	ssize_t n;
 
 	while (!search(s, seps, &from, &m)) {
-		safe = from + 1 > seps->len_max ? from + 1 - seps->len_max : 0;
+		safe = from > margin ? from - margin : 0;
 		if (safe > s->limit)
 			return over_limit(s, safe);
-		n = rondo__stream_fill(s);
+		n = rondo__stream_fill(s, s->limit < SIZE_MAX - margin ? s->limit + margin :
+									 SIZE_MAX);
 		if (n <= 0)
 			return n < 0 ? n : incomplete(s);
 	}

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <rondo_sim.h>
 
+#include "stream/stream.h"
 #include "switch/sanitizer.h"
 
 static struct rondo_sim_failure seen;
@@ -240,6 +241,72 @@ static void test_a_buffer_that_the_kernel_holds_is_watched(void **state)
 		assert_int_equal(WEXITSTATUS(status), 3);
 }
 
+/* --- bounds ---------------------------------------------------------------------------------- */
+
+static int has_written_too_much(void *arg)
+{
+	const struct rondo_stream_options o = { .write_buffer = 10 };
+	rondo_stream *pair[2], *a;
+
+	CHECK_EQUAL(rondo_stream_memory_pair(0, &o, pair), 0);
+	a = pair[0];
+	CHECK_EQUAL(rondo_stream_write(a, "0123456789", 10), 0);
+	CHECK_EQUAL(rondo_sleep(0.001), 0);	/* full is not too full */
+	a->n_out += arg != NULL;
+	CHECK_EQUAL(rondo_sleep(0.001), 0);
+	rondo_stream_abort(a);
+	rondo_stream_abort(pair[1]);
+	return 0;
+}
+
+static ssize_t reads_in_its_sleep(void *self, void *buf, size_t len)
+{
+	(void)self;
+	memset(buf, 'x', len);
+	return rondo_sleep(0.001) < 0 ? -ECANCELED : 8;
+}
+
+static int close_nothing(void *self, bool abort)
+{
+	(void)self, (void)abort;
+	return 0;
+}
+
+/* With a limit of 100 a line ends at 104 bytes. 64 bytes are more than a peek at 60 may wait with. */
+static int reads_too_much(void *arg)
+{
+	static const struct rondo_stream_class class = {
+		.name = "x", .read = reads_in_its_sleep, .close = close_nothing,
+	};
+	const struct rondo_stream_options o = { .limit = 100 };
+	const void *data;
+	const char *line;
+	rondo_stream *s;
+
+	CHECK_EQUAL(rondo_stream_new(&class, NULL, &o, &s), 0);
+	CHECK_EQUAL(rondo_stream_peek(s, 60, &data), 64);
+	CHECK_EQUAL(rondo_stream_read_line(s, &line), -RONDO_ELIMIT);
+	CHECK_EQUAL(rondo_stream_peek(s, 60, &data), 64);
+	if (arg) {
+		s->reading = true;
+		CHECK_EQUAL(rondo_sleep(0.001), 0);
+	}
+	return rondo_stream_close(s);
+}
+
+static void test_a_stream_that_holds_too_much_is_reported(void **state)
+{
+	rondo_fn *const mains[] = { has_written_too_much, reads_too_much };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(run(1, true, mains[i], NULL), 0);
+		assert_int_equal(run(1, true, mains[i], &seen), -EFAULT);
+		assert_string_equal(seen.property, "P11");
+		assert_checks_passed();
+	}
+}
+
 /* --- hosts ----------------------------------------------------------------------------------- */
 
 static int counts(void *arg)
@@ -353,6 +420,7 @@ int main(void)
 		cmocka_unit_test(test_a_failure_names_the_task_and_ends_the_run),
 		cmocka_unit_test(test_a_descriptor_left_open_is_a_failure_unless_allowed),
 		cmocka_unit_test(test_a_buffer_that_the_kernel_holds_is_watched),
+		cmocka_unit_test(test_a_stream_that_holds_too_much_is_reported),
 		cmocka_unit_test(test_hosts_take_turns_and_lose_their_power),
 		cmocka_unit_test(test_a_host_may_cut_its_own_power),
 		cmocka_unit_test(test_hosts_wait_for_each_other),
