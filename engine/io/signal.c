@@ -285,6 +285,8 @@ static int open_pipe(rondo_signal *r)
 {
 	long ret = kernel_call2(r->kernel, SYS_pipe2, r->fds, O_CLOEXEC);
 
+	for (int i = 0; i < 2 && ret >= 0; i++)
+		ret = r->fds[i] = kernel_above_stdio(r->kernel, r->fds[i]);
 	if (ret >= 0)
 		ret = kernel_call3(r->kernel, SYS_fcntl, r->fds[1], F_SETFL, O_NONBLOCK);
 	return ret < 0 ? (int)ret : 0;

@@ -80,7 +80,8 @@ int rondo__remote_open(struct loop *l)
 	if (!r)
 		return -ENOMEM;
 	r->kernel = l->ring.kernel;
-	r->fd = (int)kernel_call2(r->kernel, SYS_eventfd2, 0, EFD_CLOEXEC);
+	r->fd = kernel_above_stdio(r->kernel,
+				   (int)kernel_call2(r->kernel, SYS_eventfd2, 0, EFD_CLOEXEC));
 	if (r->fd < 0) {
 		int ret = r->fd;
 

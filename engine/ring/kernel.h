@@ -7,10 +7,12 @@
 #ifndef RONDO_RING_KERNEL_H
 #define RONDO_RING_KERNEL_H
 
+#include <fcntl.h>
 #include <liburing.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 struct spawn;
@@ -49,4 +51,19 @@ extern const struct kernel rondo__kernel_linux;
 #define kernel_call4(k, number, a, b, c, d) kernel_call6(k, number, a, b, c, d, 0, 0)
 #define kernel_call3(k, number, a, b, c) kernel_call6(k, number, a, b, c, 0, 0, 0)
 #define kernel_call2(k, number, a, b) kernel_call6(k, number, a, b, 0, 0, 0, 0)
+
+/* Of our own descriptors none may be 0 to 2. In a program that was started without those, a printf
+ * would go to the ring, or into the eventfd of a loop, and there the second one blocks for ever.
+ * Takes over fd, which may be an error. Returns it, or another one in its place, or an error. */
+static inline int kernel_above_stdio(const struct kernel *k, int fd)
+{
+	enum { FIRST = 3 };
+	int above = fd;
+
+	if (__builtin_expect(fd >= 0 && fd < FIRST, 0)) {
+		above = (int)kernel_call3(k, SYS_fcntl, fd, F_DUPFD_CLOEXEC, FIRST);
+		kernel_call2(k, SYS_close, fd, 0);
+	}
+	return above;
+}
 #endif

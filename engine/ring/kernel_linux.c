@@ -11,8 +11,15 @@
 static int linux_setup(const struct kernel *k, unsigned entries, struct io_uring *ring,
 		       struct io_uring_params *params)
 {
-	(void)k;
-	return io_uring_queue_init_params(entries, ring, params);
+	int fd, ret = io_uring_queue_init_params(entries, ring, params);
+
+	if (ret < 0)
+		return ret;
+	fd = kernel_above_stdio(k, ring->ring_fd);
+	ring->ring_fd = ring->enter_ring_fd = fd < 0 ? -1 : fd;
+	if (fd < 0)
+		io_uring_queue_exit(ring);
+	return fd < 0 ? fd : 0;
 }
 
 static void linux_close(const struct kernel *k, struct io_uring *ring)

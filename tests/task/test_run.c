@@ -8,6 +8,9 @@
 #include <pthread.h>
 #include <sys/resource.h>
 
+#include "rondo/signal.h"
+#include "rondo/stream.h"
+
 static int returns(void *arg)
 {
 	return (int)(intptr_t)arg;
@@ -24,6 +27,41 @@ static void test_run_returns_what_main_returns(void **state)
 	assert_run(returns, (void *)(intptr_t)-EIO, -EIO);
 	assert_run(returns, (void *)(intptr_t)-ECANCELED, -ECANCELED);
 	assert_run(returns, (void *)(intptr_t)-RONDO_EGROUP, -RONDO_EGROUP);
+}
+
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+static int finds_none_of_the_three(void *arg)
+{
+	rondo_signal *receiver;
+
+	(void)arg;
+	CHECK(rondo_loop_current());
+	CHECK_EQUAL(rondo_signal_open_one(SIGUSR1, &receiver), 0);
+	for (int fd = 0; fd < 3; fd++)
+		CHECK(!is_open(fd));
+	CHECK(!rondo_stdin());
+	CHECK_EQUAL(raise(SIGUSR1), 0);
+	CHECK_EQUAL(rondo_signal_next(receiver, NULL), SIGUSR1);
+	return rondo_signal_close(receiver);
+}
+
+static int runs_without_stdio(void *arg)
+{
+	(void)arg;
+	for (int fd = 0; fd < 3; fd++)
+		close(fd);
+	return rondo_run(finds_none_of_the_three, NULL) == 0 ? 0 : 1;
+}
+
+/* A printf would go to the ring, or fill the eventfd and block. */
+static void test_no_descriptor_of_a_loop_stands_in_for_a_closed_stdio(void **state)
+{
+	(void)state;
+	assert_int_equal(child_code(runs_without_stdio, NULL), 0);
 }
 
 static int runs_inside_main(void *arg)
@@ -478,6 +516,7 @@ int main(void)
 		cmocka_unit_test(test_run_returns_what_main_returns),
 		cmocka_unit_test(test_a_loop_in_a_loop_is_refused),
 		cmocka_unit_test(test_run_can_be_called_again_and_again),
+		cmocka_unit_test(test_no_descriptor_of_a_loop_stands_in_for_a_closed_stdio),
 		cmocka_unit_test(test_a_report_is_printed_in_one_line_without_what_it_lacks),
 		cmocka_unit_test(test_threads_run_loops_of_their_own),
 		cmocka_unit_test(test_options_set_the_sizes_of_stacks),
