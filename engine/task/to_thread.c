@@ -310,8 +310,8 @@ static int await_end(struct pool *p, double grace_seconds)
 	ret = closer_begin(p, &c);
 	if (ret > 0) {
 		l->n_outside++;
-		ret = isinf(grace_seconds) ? wait_ended(&c.ended) :
-					     rondo_wait_for(wait_ended, &c.ended, grace_seconds);
+		ret = isinf(grace_seconds) && grace_seconds > 0 ? wait_ended(&c.ended) :
+			rondo_wait_for(wait_ended, &c.ended, grace_seconds);
 		closer_end(p, &c);
 		l->n_outside--;
 	}

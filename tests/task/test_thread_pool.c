@@ -171,6 +171,7 @@ static int shut_down_with_grace(void *arg)
 	CHECK(strstr(reported, "wait_at_the_gate()") || strstr(reported, "the function at 0x"));
 	CHECK_EQUAL(rondo_pool_run(&pool, nothing, NULL), -ESHUTDOWN);
 	CHECK_EQUAL(rondo_pool_shutdown(&pool, NAN), -EINVAL);
+	CHECK_EQUAL(rondo_pool_shutdown(&pool, -INFINITY), -ETIMEDOUT);
 	sem_post(&opened);
 	CHECK_EQUAL(rondo_pool_shutdown(&pool, INFINITY), 0);
 	CHECK_EQUAL(rondo_await(t), 0);
