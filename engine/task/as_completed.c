@@ -102,6 +102,7 @@ static void watch(struct each *e, size_t n, rondo_task *const tasks[])
 		struct entry *entry = &e->entries[e->n_entries];
 		struct rondo_task *t = tasks[i];
 
+		task_must_be_ours(t);
 		if (t && t->gathered == e && seen_before(tasks, i))
 			continue;
 		*entry = (struct entry){ .watcher.done = entry_done, .each = e, .task = t };

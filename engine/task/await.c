@@ -61,8 +61,7 @@ static int join(struct rondo_task *self, struct rondo_task *target)
 
 	int ret;
 
-	if (unlikely(target->loop != self->loop))
-		BUG("a task of another loop was awaited");
+	task_must_be_ours(target);
 	list_push(&target->watchers, &j.watcher.link);
 	if (self->must_cancel) {			/* T11 */
 		self->must_cancel = false;
@@ -128,6 +127,7 @@ static int shield(struct rondo_task *self, struct rondo_task *target)
 		.target = target,
 	};
 
+	task_must_be_ours(target);
 	if (self->must_cancel)
 		return task_deliver(self);
 	list_push(&target->watchers, &j.watcher.link);
@@ -252,6 +252,7 @@ static void add_members(struct gather *g, size_t n, rondo_task *const tasks[])
 
 		if (!t || (t->gathered == g && seen_before(tasks, i)))
 			continue;
+		task_must_be_ours(t);
 		t->gathered = g;
 		*m = (struct member){ .watcher.done = gather_done, .gather = g, .task = t };
 		list_init(&m->watcher.link);

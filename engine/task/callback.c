@@ -77,6 +77,8 @@ int rondo_task_add_done_callback(rondo_task *task, struct rondo_done_callback *c
 	struct callback *c = (struct callback *)callback;
 	int ret;
 
+	if (unlikely(task->loop != rondo__loop))	/* not running is no harm */
+		rondo__run_check_thread(task->loop);
 	*c = (struct callback){ .task = task, .fn.task = call, .arg = arg };
 	ret = rondo__callback_add(task->loop, c, &task->watchers, task_is_done(task));
 	if (ret == 0)

@@ -156,6 +156,8 @@ unsigned rondo_uncancel(rondo_task *task)
 {
 	uint32_t n_held = task_known(task)->n_held;
 
+	if (unlikely(task->loop != rondo__loop))
+		rondo__run_check_thread(task->loop);
 	if (!task->n_cancels)
 		return 0;
 	if (--task->n_cancels == 0)

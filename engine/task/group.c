@@ -146,7 +146,10 @@ void rondo__group_adopt(struct group *g, struct rondo_task *t)
 int rondo_task_group_add(struct rondo_task_group *group, rondo_task *task)
 {
 	struct group *g = group_of(group);
-	int ret = !task ? -ENOMEM : task == g->owner ? -EDEADLK : task_known(task)->group ? -EBUSY :
+	int ret;
+
+	task_must_be_ours(task);
+	ret = !task ? -ENOMEM : task == g->owner ? -EDEADLK : task_known(task)->group ? -EBUSY :
 		  group_is_open(g) ? 0 : -EPERM;
 
 	if (ret == 0)

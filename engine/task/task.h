@@ -89,6 +89,13 @@ static inline bool task_is_done(const struct rondo_task *t)
 	return t->state != RONDO_PENDING;
 }
 
+/* R8: its lists are not for two threads. NULL is nobody's. */
+static inline void task_must_be_ours(const struct rondo_task *t)
+{
+	if (unlikely(t && t->loop != rondo__loop))
+		BUG("a task of another loop was awaited");
+}
+
 /* Tell those in a list of watchers, in order of their arrival. */
 static inline void tell_watchers(struct list *watchers, struct rondo_task *t)
 {

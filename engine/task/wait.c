@@ -92,6 +92,7 @@ static void watch(struct some *s, rondo_task *const tasks[])
 	for (size_t i = 0; i < s->n_members; i++) {
 		struct member *m = &s->members[i];
 
+		task_must_be_ours(tasks[i]);
 		/* Not ended: an earlier member may have set it. */
 		m->watcher.done = member_done;
 		m->some = s;
