@@ -17,10 +17,17 @@ static inline unsigned io_clamp(size_t len)
 	return len > IO_LEN_MAX ? (unsigned)IO_LEN_MAX : (unsigned)len;
 }
 
-/* Be a cancellation point, for a verb that goes on to use a plain system call. */
+/* Be a cancellation point, for a verb that goes on to use a plain system call. Not a yield: others run,
+ * so what the verb has looked at may be gone, and a request that is taken back meanwhile still ends it. */
 static inline int io_checkpoint(void)
 {
-	return unlikely(rondo__self()->must_cancel) ? rondo_yield() : 0;
+	struct rondo_task *self = rondo__self();
+
+	if (likely(!self->must_cancel))
+		return 0;
+	rondo__requeue(self);
+	self->must_cancel = false;
+	return -ECANCELED;
 }
 
 /* What a verb opened or closed: debug mode tells of what is left open. Returns ret. */

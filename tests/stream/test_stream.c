@@ -52,6 +52,32 @@ static void test_what_is_no_stream_stays_the_callers(void **state)
 	net_run(refuse, NULL);
 }
 
+static int takes_back_and_aborts(void *task)
+{
+	rondo_uncancel(task);
+	rondo_stream_abort(stream);
+	return 0;
+}
+
+static int reads_with_a_cancel_pending(void *arg)
+{
+	rondo_task *other = rondo_create_task(takes_back_and_aborts, rondo_current_task());
+	char c;
+
+	(void)arg;
+	CHECK_EQUAL(stream_begin(NULL), 0);
+	CHECK(rondo_cancel(rondo_current_task()));
+	CHECK_EQUAL(rondo_stream_read(stream, &c, 1), -ECANCELED);
+	return rondo_await(other);
+}
+
+/* A pending cancel lets others run first, and so what was looked at before may be gone. */
+static void test_a_cancel_that_is_taken_back_still_ends_the_read_that_met_it(void **state)
+{
+	(void)state;
+	run_on_all_pairs(reads_with_a_cancel_pending, NULL);
+}
+
 static int keep(void *arg)
 {
 	const struct rondo_stream_options o = { .keep_fd = true };
@@ -303,6 +329,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines_of_a_socket_and_a_pipe),
 		cmocka_unit_test(test_what_is_no_stream_stays_the_callers),
+		cmocka_unit_test(test_a_cancel_that_is_taken_back_still_ends_the_read_that_met_it),
 		cmocka_unit_test(test_a_kept_descriptor_stays_open),
 		cmocka_unit_test(test_closing_ends_a_read),
 		cmocka_unit_test(test_abort_ends_writes),
