@@ -173,13 +173,20 @@ static bool find_numeric(const struct request *r, struct dns_addresses *found, i
 static int find_mapped(const struct request *r, struct dns_addresses *found)
 {
 	int ret = rondo__dns_find(r->host, AF_INET6, found);
-	const unsigned n = found->n;
+	struct dns_addresses v4 = { .n = 0 };
 
 	if (ret != -RONDO_ENOTFOUND && (ret < 0 || !(r->flags & AI_ALL)))
 		return ret;
-	ret = rondo__dns_find(r->host, AF_INET, found);
-	for (unsigned i = n; i < found->n; i++)
-		map_to_v6(&found->all[i]);
+	ret = rondo__dns_find(r->host, AF_INET, &v4);
+	if (!found->name[0])
+		memcpy(found->name, v4.name, sizeof(v4.name));
+	for (unsigned i = 0; i < v4.n; i++) {
+		struct dns_address *slot = dns_add(found);
+
+		map_to_v6(&v4.all[i]);
+		if (slot)
+			*slot = v4.all[i];
+	}
 	return found->n && ret == -RONDO_ENOTFOUND ? 0 : ret;
 }
 

@@ -26,10 +26,10 @@ static int configure(struct rondo_dns_options o)
 /* The addresses of a host, in one line. */
 static char found[2048];
 
-static int find(const char *host, int family)
+static int find_with(const char *host, int family, int flags)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_family = family,
-					.ai_flags = AI_CANONNAME };
+					.ai_flags = AI_CANONNAME | flags };
 	struct addrinfo *list;
 	size_t n = 0;
 	int ret = rondo_getaddrinfo(host, "80", &hints, &list);
@@ -49,6 +49,11 @@ static int find(const char *host, int family)
 	snprintf(found + n, sizeof(found) - n, " (%s)", list->ai_canonname);
 	rondo_freeaddrinfo(list);
 	return 0;
+}
+
+static int find(const char *host, int family)
+{
+	return find_with(host, family, 0);
 }
 
 /* With IPv6 first or last, as this machine has a route or not. */
@@ -119,6 +124,25 @@ static void test_names_have_addresses_of_both_families(void **state)
 {
 	(void)state;
 	run_with_server(answers);
+}
+
+static int maps(void *arg)
+{
+	(void)arg;
+	CHECK_EQUAL(find_with("v4.test", AF_INET6, AI_V4MAPPED), 0);
+	CHECK(strcmp(found, "::ffff:192.0.2.4 (v4.test)") == 0);
+	CHECK_EQUAL(find_with("both.test", AF_INET6, AI_V4MAPPED), 0);
+	CHECK(strcmp(found, "2001:db8::1 (both.test)") == 0);
+	CHECK_EQUAL(find_with("both.test", AF_INET6, AI_V4MAPPED | AI_ALL), 0);
+	CHECK(strcmp(found, "2001:db8::1 ::ffff:192.0.2.1 ::ffff:192.0.2.2 (both.test)") == 0);
+	CHECK_EQUAL(find_with("no-such.test", AF_INET6, AI_V4MAPPED | AI_ALL), -RONDO_ENOTFOUND);
+	return 0;
+}
+
+static void test_addresses_of_the_old_family_are_mapped_to_the_new_one(void **state)
+{
+	(void)state;
+	run_with_server(maps);
 }
 
 static int name_of(const char *number, int flags, char *host)
@@ -495,6 +519,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names_have_addresses_of_both_families),
+		cmocka_unit_test(test_addresses_of_the_old_family_are_mapped_to_the_new_one),
 		cmocka_unit_test(test_addresses_have_names),
 		cmocka_unit_test(test_a_long_answer_comes_by_tcp),
 		cmocka_unit_test(test_what_is_known_is_not_asked_for),
