@@ -242,7 +242,7 @@ static const struct wait_class closing_class = {
 
 static struct op *ops_on(const struct fd_table *t, int fd)
 {
-	return t->n_ops && fd >= 0 ? first_on(t, *bucket_of(t, fd), fd) : NULL;
+	return t->n_ops ? first_on(t, *bucket_of(t, fd), fd) : NULL;
 }
 
 /* A closer that does not wait for the ops it ends; never written to. */

@@ -28,7 +28,6 @@ struct kernel {
 			 unsigned n);
 	/* Nanoseconds of a CLOCK_*. */
 	uint64_t (*now)(const struct kernel *k, clockid_t clock);
-	int (*entropy)(const struct kernel *k, void *buf, size_t size_bytes);
 	/* Any other system call, by number; only calls that cannot block belong here. */
 	long (*call)(const struct kernel *k, long number, long a, long b, long c, long d, long e,
 		     long f);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* kernel_linux.c - the real kernel behind the seam. */
 #include <errno.h>
-#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -55,24 +54,6 @@ static uint64_t linux_now(const struct kernel *k, clockid_t clock)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-static int linux_entropy(const struct kernel *k, void *buf, size_t size_bytes)
-{
-	char *p = buf;
-
-	(void)k;
-	while (size_bytes) {
-		ssize_t n = getrandom(p, size_bytes, 0);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			p += n;
-			size_bytes -= (size_t)n;
-		}
-	}
-	return 0;
-}
-
 static long linux_call(const struct kernel *k, long number, long a, long b, long c, long d, long e,
 		       long f)
 {
@@ -97,7 +78,6 @@ const struct kernel rondo__kernel_linux = {
 	.enter = linux_enter,
 	.register_ = linux_register,
 	.now = linux_now,
-	.entropy = linux_entropy,
 	.call = linux_call,
 	.sigaction = linux_sigaction,
 	.signals = &linux_signals,

@@ -130,14 +130,14 @@ static void note_features(struct ring *r)
 		r->downgrades |= RING_NO_ABS_TIMER;
 }
 
-/* SQE i always sits in slot i, so the indirection is written once. */
+/* SQE i always sits in slot i, so the indirection is written once. It is always there: NO_SQARRAY is
+ * never asked for (liburing 2.3 would corrupt the ring). */
 static void fill_sq_array(struct ring *r)
 {
 	struct io_uring_sq *sq = &r->uring.sq;
 
-	if (sq->array)
-		for (unsigned i = 0; i < sq->ring_entries; i++)
-			sq->array[i] = i;
+	for (unsigned i = 0; i < sq->ring_entries; i++)
+		sq->array[i] = i;
 	sq->sqe_head = sq->sqe_tail = *sq->khead;
 }
 

@@ -552,7 +552,7 @@ int rondo__sim_pick_buffer(struct sim_request *rq, struct iovec *iov)
 	return (int)(IORING_CQE_F_BUFFER | (uint32_t)b->bid << IORING_CQE_BUFFER_SHIFT);
 }
 
-/* --- clock and entropy ----------------------------------------------------------------------- */
+/* --- the clock ------------------------------------------------------------------------------- */
 
 static uint64_t sim_now(const struct kernel *k, clockid_t clock)
 {
@@ -562,23 +562,12 @@ static uint64_t sim_now(const struct kernel *k, clockid_t clock)
 	return clock == CLOCK_REALTIME ? rondo__sim_wall_clock(h) : h->sim->now_ns;
 }
 
-static int sim_entropy(const struct kernel *k, void *buf, size_t size_bytes)
-{
-	struct sim_host *h = container_of(k, struct sim_host, kernel);
-	unsigned char *p = buf;
-
-	for (size_t i = 0; i < size_bytes; i++)
-		p[i] = (unsigned char)rondo__sim_random(h->sim, SIM_ENTROPY);
-	return 0;
-}
-
 const struct kernel rondo__sim_kernel = {
 	.setup = sim_setup,
 	.close = sim_close,
 	.enter = sim_enter,
 	.register_ = sim_register,
 	.now = sim_now,
-	.entropy = sim_entropy,
 	.call = rondo__sim_call,
 	.thread_delay = rondo__sim_thread_delay,
 	.sigaction = rondo__sim_sigaction,

@@ -232,12 +232,6 @@ static inline uint64_t step_now(const struct kernel *kernel, clockid_t clock)
 	return k->fake_clock ? k->now_ns : rondo__kernel_linux.now(&rondo__kernel_linux, clock);
 }
 
-static inline int step_entropy(const struct kernel *k, void *buf, size_t size_bytes)
-{
-	(void)k;
-	return rondo__kernel_linux.entropy(&rondo__kernel_linux, buf, size_bytes);
-}
-
 static inline long step_call(const struct kernel *k, long number, long a, long b, long c, long d,
 			     long e, long f)
 {
@@ -249,8 +243,7 @@ static inline void step_kernel_init(struct step_kernel *k, bool fake_clock)
 {
 	*k = (struct step_kernel){
 		.kernel = { .setup = step_setup, .close = step_close, .enter = step_enter,
-			    .register_ = step_register, .now = step_now, .entropy = step_entropy,
-			    .call = step_call },
+			    .register_ = step_register, .now = step_now, .call = step_call },
 		.fake_clock = fake_clock,
 		.now_ns = 1,
 	};
