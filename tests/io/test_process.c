@@ -153,6 +153,70 @@ static void test_waitid_by_pidfd(void **state)
 	check_wait("waitid of a pidfd, by pidfd", start_by_pidfd, &k.kernel);
 }
 
+/* Between the first look and the pidfd somebody else may reap the child, or take the last descriptor;
+ * and a pidfd may be readable while a thread of its process still runs. */
+static long pidfd_error;
+static unsigned n_looks, n_empty;
+
+static long twisted_call(const struct kernel *k, long number, long a, long b, long c, long d, long e,
+			 long f)
+{
+	long ret = 0;
+
+	if (number == SYS_pidfd_open && pidfd_error)
+		return pidfd_error;
+	if (number == SYS_waitid)
+		n_looks++;
+	if (number != SYS_waitid || n_looks < 2 || !n_empty)
+		ret = rondo__kernel_linux.call(k, number, a, b, c, d, e, f);
+	else
+		n_empty--;
+	return ret;
+}
+
+static int waits_for_child(void *arg)
+{
+	(void)arg;
+	n_looks = 0;
+	return rondo_waitid(P_PID, (id_t)child, NULL, WEXITED);
+}
+
+static int kills_soon(void *arg)
+{
+	rondo_task *t = rondo_create_task(waits_for_child, NULL);
+
+	(void)arg;
+	CHECK_EQUAL(turns(4), 0);
+	CHECK_EQUAL(n_looks, 1);		/* it waits for the pidfd */
+	CHECK_EQUAL(kill(child, SIGTERM), 0);
+	CHECK_EQUAL(rondo_await(t), 0);
+	CHECK_EQUAL(n_empty, 0);
+	return 0;
+}
+
+static void test_what_may_come_between_two_looks(void **state)
+{
+	struct test_kernel k;
+	int n_fds;
+
+	(void)state;
+	NEED_PIDFD();
+	kernel_without(&k, RONDO_OP_WAITID);
+	k.kernel.call = twisted_call;
+	n_fds = count_fds();
+	assert_int_equal(fork_child(NULL), 0);
+	pidfd_error = -ESRCH;
+	assert_int_equal(rondo__run_on(&k.kernel, NULL, waits_for_child, NULL), -ECHILD);
+	pidfd_error = -EMFILE;
+	assert_int_equal(rondo__run_on(&k.kernel, NULL, waits_for_child, NULL), -EMFILE);
+	pidfd_error = 0;
+	n_empty = 3;
+	assert_int_equal(rondo__run_on(&k.kernel, NULL, kills_soon, NULL), 0);
+	assert_checks_passed();
+	reap_child(NULL);
+	assert_int_equal(count_fds(), n_fds);
+}
+
 /* --- what is told ---------------------------------------------------------------------------- */
 
 static int looks_without_waiting(void *arg)
@@ -312,6 +376,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_waitid),
 		cmocka_unit_test(test_waitid_by_pidfd),
+		cmocka_unit_test(test_what_may_come_between_two_looks),
 		cmocka_unit_test(test_looking_does_not_wait_and_reaping_is_once),
 		cmocka_unit_test(test_errors_come_back_as_they_are),
 		cmocka_unit_test(test_stops_are_told_where_the_kernel_can),

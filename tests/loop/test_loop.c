@@ -544,6 +544,41 @@ static void test_a_forked_child_cannot_use_its_parents_loop(void **state)
 	assert_bug(awaits_in_a_forked_child, "an awaiting function was called outside a task");
 }
 
+/* --- the name of an overflown stack ----------------------------------------------------------- */
+
+/* What the handler of SIGSEGV asks; the processes that die of it are in tests/switch. */
+static int names_itself(void *arg)
+{
+	struct overflow_watch *w = &rondo__loop->overflow;
+	struct rondo_task *self = rondo__self(), *other = rondo_create_task(returns_at_once, NULL);
+	char name[40], expected[40];
+
+	(void)arg;
+	self->name[0] = '\0';
+	self->id = 1234567890;
+	w->name(w, self->stack->base, name, sizeof(name));
+	snprintf(expected, sizeof(expected), "Task-%llu", (unsigned long long)self->id);
+	CHECK(!strcmp(name, expected));
+	w->name(w, self->stack->base, name, 8);
+	CHECK(!strcmp(name, "Task-12"));
+	strcpy(self->name, "client-7");
+	w->name(w, self->stack->base, name, sizeof(name));
+	CHECK(!strcmp(name, "client-7"));
+	w->name(w, other->stack->base, name, sizeof(name));	/* which does not run */
+	CHECK(!strcmp(name, "?"));
+	rondo__loop->running = NULL;
+	w->name(w, self->stack->base, name, sizeof(name));
+	rondo__loop->running = self;
+	CHECK(!strcmp(name, "?"));
+	return rondo_await(other);
+}
+
+static void test_who_overflows_is_named(void **state)
+{
+	(void)state;
+	assert_run(names_itself, NULL, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -559,6 +594,7 @@ int main(void)
 		cmocka_unit_test(test_a_hundred_thousand_tasks_take_turns),
 		cmocka_unit_test(test_the_ready_queue_has_room_for_all_tasks_and_a_call),
 		cmocka_unit_test(test_tasks_create_tasks_recursively),
+		cmocka_unit_test(test_who_overflows_is_named),
 		cmocka_unit_test(test_misuse_stops_with_one_line),
 		cmocka_unit_test(test_a_forked_child_cannot_use_its_parents_loop),
 	};

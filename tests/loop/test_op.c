@@ -6,6 +6,8 @@
 
 #include <sys/socket.h>
 
+#include "rondo/file.h"
+
 static int read_op_masked(int fd, void *buf, unsigned len)
 {
 	struct op op;
@@ -454,6 +456,39 @@ static void test_a_cancel_counts_even_if_the_descriptor_is_closed_too(void **sta
 	run_passes(closes_and_cancels_main, NULL);
 }
 
+/* Two descriptors whose ops are in one list. */
+static int closes_neighbour(void *arg)
+{
+	enum { BUCKETS = 256 };
+	struct reader low, high;
+	rondo_task *a = start_reader(&low, read_op), *b = start_reader(&high, read_op);
+	int fd = high.fds[0];
+
+	(void)arg;
+	high.fds[0] = dup2(fd, low.fds[0] + BUCKETS);
+	CHECK_EQUAL(high.fds[0], low.fds[0] + BUCKETS);
+	close(fd);
+	CHECK_EQUAL(yield_times(2), 0);
+	CHECK_EQUAL(rondo_close(-1), -EBADF);	/* on which nobody waits */
+	CHECK_EQUAL(rondo_close(low.fds[0]), 0);
+	CHECK_EQUAL(rondo_await(a), 0);
+	CHECK_EQUAL(low.ret, -EBADF);
+	CHECK_EQUAL(yield_times(2), 0);
+	CHECK_EQUAL(high.ret, 1000);		/* it still waits */
+	CHECK_EQUAL(write(high.fds[1], "abc", 3), 3);
+	CHECK_EQUAL(rondo_await(b), 0);
+	CHECK_EQUAL(high.ret, 3);
+	close(low.fds[1]);
+	end_reader(&high);
+	return 0;
+}
+
+static void test_closing_a_descriptor_spares_its_neighbours(void **state)
+{
+	(void)state;
+	run_passes(closes_neighbour, NULL);
+}
+
 static int stale_main(void *arg)
 {
 	struct loop *l = rondo__loop;
@@ -620,6 +655,7 @@ int main(void)
 		cmocka_unit_test(test_a_cqe_of_ecanceled_that_nobody_asked_for_is_an_io_error),
 		cmocka_unit_test(test_closing_a_descriptor_ends_its_ops_with_ebadf),
 		cmocka_unit_test(test_a_cancel_counts_even_if_the_descriptor_is_closed_too),
+		cmocka_unit_test(test_closing_a_descriptor_spares_its_neighbours),
 		cmocka_unit_test(test_a_stale_completion_wakes_nobody),
 		cmocka_unit_test(test_generations_wrap_around),
 		cmocka_unit_test(test_two_hundred_ops_end_as_asked_through_a_queue_of_eight),

@@ -81,6 +81,7 @@ struct older {
 	long no_call;			/* ... this system call */
 	int enter_error;		/* ... any enter at all */
 	bool no_recv_multishot;
+	int query_result;		/* of a query that is known and fails */
 	bool is_younger;		/* or with more than this library has heard of */
 	struct io_uring *ring;
 };
@@ -161,6 +162,8 @@ static int older_register(const struct kernel *k, unsigned fd, unsigned opcode, 
 		for (unsigned i = o->first_op; i < p->ops_len; i++)
 			p->ops[i].flags = 0;
 	}
+	if (opcode == RONDO_REGISTER_QUERY && ret == 0 && arg && o->query_result)
+		((struct rondo_query *)(uintptr_t)arg)->result = o->query_result;
 	if (o->is_younger && ret == 0)
 		look_younger(opcode, (void *)(uintptr_t)arg, n);
 	return ret;
@@ -301,6 +304,29 @@ static void test_asking_and_trying_find_the_same(void **state)
 	}
 	free(asked);
 	free(tried);
+}
+
+/* What such a query has filled in is not believed. */
+static void test_a_query_that_fails_tells_nothing(void **state)
+{
+	struct older failing, without;
+	struct facts *f, *g;
+
+	(void)state;
+	older_init(&failing);
+	failing.query_result = -EPERM;
+	f = facts_of(&failing.kernel);
+	older_init(&without);
+	without.no_register_op = RONDO_REGISTER_QUERY;
+	g = facts_of(&without.kernel);
+	assert_int_equal(f->n, g->n);
+	for (unsigned i = 0; i < f->n; i++) {
+		assert_string_equal(f->list[i].name, g->list[i].name);
+		if (strcmp(f->list[i].group, "register"))	/* the query itself is one */
+			assert_int_equal(f->list[i].state, g->list[i].state);
+	}
+	free(f);
+	free(g);
 }
 
 static void assert_instead(const struct facts *f, const char *name, const char *value)
@@ -486,6 +512,7 @@ int main(void)
 		cmocka_unit_test(test_the_report_agrees_with_the_ring),
 		cmocka_unit_test(test_what_is_not_there_says_which_kernel_has_it),
 		cmocka_unit_test(test_asking_and_trying_find_the_same),
+		cmocka_unit_test(test_a_query_that_fails_tells_nothing),
 		cmocka_unit_test(test_on_linux_6_1_the_fall_backs_are_named),
 		cmocka_unit_test(test_on_linux_5_19_the_ring_is_downgraded),
 		cmocka_unit_test(test_a_refused_ring_still_reports_kernel_and_limits),

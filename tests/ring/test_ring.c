@@ -356,6 +356,32 @@ static void test_enter_goes_through_the_registered_descriptor(void **state)
 	raw_close(&r);
 }
 
+/* KN-16, KN-17: which of them it is, is the kernel's choice. */
+static void test_a_registered_descriptor_of_another_thread_is_eexist(void **state)
+{
+	static const int errors[] = { -EBADF, -EINVAL };
+	struct scripted s;
+	struct raw r;
+
+	(void)state;
+	scripted_init(&s);
+	assert_int_equal(raw_try_open(&r, &s.kernel, &(struct ring_options){ 0 }), 0);
+	s.every = 1;
+	for (int i = 0; i < 2; i++) {
+		s.error = errors[i];
+		r.ring.enter_flags |= IORING_ENTER_REGISTERED_RING;
+		assert_int_equal(rondo__ring_enter(&r.ring, 0, UINT64_MAX), -EEXIST);
+		r.ring.enter_flags &= ~IORING_ENTER_REGISTERED_RING;
+		assert_int_equal(rondo__ring_enter(&r.ring, 0, UINT64_MAX), errors[i]);
+	}
+	s.every = 0;
+	if (!(r.ring.downgrades & RING_NO_REGISTERED_FD))
+		r.ring.enter_flags |= IORING_ENTER_REGISTERED_RING;
+	raw_nop(&r, 1);
+	raw_wait(&r, 1);
+	raw_close(&r);
+}
+
 /* Wait for nothing until a deadline, and say how long it took. */
 static uint64_t wait_for_nothing(struct raw *r, uint64_t deadline_ns)
 {
@@ -495,6 +521,7 @@ int main(void)
 		cmocka_unit_test(test_an_sqe_is_handed_out_clear),
 		cmocka_unit_test(test_a_multishot_stays_in_flight_until_its_last_cqe),
 		cmocka_unit_test(test_enter_goes_through_the_registered_descriptor),
+		cmocka_unit_test(test_a_registered_descriptor_of_another_thread_is_eexist),
 		cmocka_unit_test(test_a_wait_ends_at_its_deadline_absolute_or_relative),
 		cmocka_unit_test(test_a_signal_ends_the_wait_and_is_no_error),
 		cmocka_unit_test(test_closing_a_ring_with_an_op_in_flight_is_a_bug),

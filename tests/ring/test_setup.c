@@ -289,6 +289,29 @@ static void test_worker_threads_are_capped(void **state)
 	raw_close(&r);
 }
 
+static void assert_workers(unsigned bounded, unsigned unbounded, unsigned n_bounded, unsigned n_unbounded)
+{
+	const struct ring_options o = { .iowq_bounded = bounded, .iowq_unbounded = unbounded };
+	unsigned now[2] = { 0, 0 };
+	struct raw r;
+
+	assert_int_equal(raw_try_open(&r, &rondo__kernel_linux, &o), 0);
+	assert_int_equal(rondo__kernel_linux.register_(&rondo__kernel_linux,
+						       (unsigned)r.ring.uring.ring_fd, MAX_WORKERS,
+						       now, 2), 0);
+	assert_int_equal(now[0], n_bounded);
+	assert_int_equal(now[1], n_unbounded);
+	raw_close(&r);
+}
+
+static void test_each_cap_of_workers_can_be_chosen(void **state)
+{
+	(void)state;
+	assert_workers(3, 0, 3, RING_IOWQ_UNBOUNDED);
+	assert_workers(0, 5, RING_IOWQ_BOUNDED, 5);
+	assert_workers(2, 7, 2, 7);
+}
+
 static void test_features_decide_how_to_wait(void **state)
 {
 	struct refusing k;
@@ -372,6 +395,7 @@ int main(void)
 		cmocka_unit_test(test_a_size_is_clamped_not_refused),
 		cmocka_unit_test(test_without_a_registered_descriptor_the_plain_one_serves),
 		cmocka_unit_test(test_worker_threads_are_capped),
+		cmocka_unit_test(test_each_cap_of_workers_can_be_chosen),
 		cmocka_unit_test(test_features_decide_how_to_wait),
 		cmocka_unit_test(test_opcodes_are_known_by_probing),
 		cmocka_unit_test(test_no_more_opcodes_are_read_than_were_asked_about),

@@ -373,6 +373,48 @@ static void test_a_host_may_cut_its_own_power(void **state)
 	assert_int_equal(n_seen, 0);
 }
 
+/* It stops in the middle of a receive into the buffers that its loop shares. */
+static int receives_for_ever(void *arg)
+{
+	struct rondo_receiver r;
+	int fd, listener = rondo_listen_tcp("0.0.0.0", 7, NULL);
+	char c;
+
+	(void)arg;
+	CHECK(listener >= 0);
+	fd = rondo_accept(listener, NULL, NULL);
+	CHECK(fd >= 0);
+	rondo_receiver_init(&r, fd);
+	CHECK_EQUAL(rondo_receiver_read(&r, &c, 1), 1);
+	return (int)rondo_receiver_read(&r, &c, 1);
+}
+
+static int cuts_a_receiver(void *arg)
+{
+	int host = rondo_sim_start_host("receiver", receives_for_ever, NULL), fd = -1, result;
+
+	(void)arg;
+	CHECK(host > 0);
+	for (int i = 0; i < 2; i++) {
+		while ((fd = rondo_connect_tcp("10.0.0.2", 7)) < 0)
+			CHECK_EQUAL(rondo_sleep(0.1), 0);
+		CHECK_EQUAL(rondo_send(fd, "x", 1, 0), 1);
+		CHECK_EQUAL(rondo_sleep(1), 0);
+		CHECK_EQUAL(rondo_sim_cut_power(host), 0);
+		CHECK(!rondo_sim_host_result(host, &result));
+		CHECK_EQUAL(rondo_close(fd), 0);
+		CHECK_EQUAL(rondo_sim_restart_host(host, receives_for_ever, NULL), 0);
+	}
+	return 0;
+}
+
+static void test_a_host_that_receives_may_lose_its_power(void **state)
+{
+	(void)state;
+	assert_int_equal(run(1, true, cuts_a_receiver, NULL), 0);
+	assert_checks_passed();
+}
+
 /* Two hosts that only yield, each until the other has: neither may be forgotten. */
 struct pair {
 	bool here, there;
@@ -423,6 +465,7 @@ int main(void)
 		cmocka_unit_test(test_a_stream_that_holds_too_much_is_reported),
 		cmocka_unit_test(test_hosts_take_turns_and_lose_their_power),
 		cmocka_unit_test(test_a_host_may_cut_its_own_power),
+		cmocka_unit_test(test_a_host_that_receives_may_lose_its_power),
 		cmocka_unit_test(test_hosts_wait_for_each_other),
 	};
 

@@ -90,6 +90,11 @@ static int is_told_why(void *arg)
 	CHECK_EQUAL(start_fails(ARGV("true"), "/etc/passwd"), -ENOTDIR);
 	CHECK_EQUAL(start_fails(ARGV("true"), "/nonexistent"), -ENOENT);
 	CHECK_EQUAL(rondo_process_spawn(&o, &p), -ENOENT);
+	/* Of several places where it is not, the last is told. */
+	o.env = (const char *const[]){ "PATH=/etc/passwd:/nonexistent", NULL };
+	CHECK_EQUAL(rondo_process_spawn(&o, &p), -ENOENT);
+	o.env = (const char *const[]){ "PATH=/nonexistent:/etc/passwd", NULL };
+	CHECK_EQUAL(rondo_process_spawn(&o, &p), -ENOTDIR);
 	o = (struct rondo_process_options){ .argv = NULL };
 	CHECK_EQUAL(rondo_process_spawn(&o, &p), -EINVAL);
 	o = (struct rondo_process_options){ .argv = ARGV("true"), .shell = "true" };
@@ -233,12 +238,14 @@ static int changes_signals(void *arg)
 	sigaddset(&usr1, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, &usr1, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	CHECK_EQUAL(rondo_signal_open_one(SIGTERM, &s), 0);
 	CHECK_EQUAL(signals_of_child(out, sizeof(out), &ignored), 0);
 	CHECK_EQUAL(rondo_signal_close(s), 0);
 	pthread_sigmask(SIG_UNBLOCK, &usr1, NULL);
 	CHECK(!(ignored & 1ull << (SIGPIPE - 1)));
+	CHECK(!(ignored & 1ull << (SIGXFSZ - 1)));
 	CHECK(ignored & 1ull << (SIGHUP - 1));		/* nohup works */
 	CHECK(!(strtoull(strstr(out, "SigCgt:") + 7, NULL, 16) & 1ull << (SIGTERM - 1)));
 	return 0;
@@ -250,6 +257,7 @@ static void test_signals_of_a_child_are_the_default_ones(void **state)
 	(void)state;
 	run_ok(changes_signals, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	signal(SIGHUP, SIG_DFL);
 }
 

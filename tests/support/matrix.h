@@ -72,7 +72,10 @@ struct test_kernel {
 	struct kernel kernel;		/* first: the engine passes us this */
 	uint64_t hidden_ops;		/* a bit per opcode that REGISTER_PROBE shall not report */
 	void (*on_sqe)(struct io_uring_sqe *);	/* sees each SQE before Linux does. Optional */
+	/* Sees what Linux answers to an op, before the engine does. Optional */
+	void (*on_cqe)(const struct op *, struct io_uring_cqe *);
 	struct io_uring *ring;
+	unsigned n_seen;		/* CQEs */
 };
 
 static inline int test_kernel_setup(const struct kernel *k, unsigned entries, struct io_uring *ring,
@@ -82,16 +85,35 @@ static inline int test_kernel_setup(const struct kernel *k, unsigned entries, st
 	return rondo__kernel_linux.setup(k, entries, ring, params);
 }
 
+/* The engine knows an op by its address, which is in user_data. */
+static inline void test_kernel_look(struct test_kernel *t)
+{
+	struct io_uring_cq *cq = &t->ring->cq;
+	unsigned tail = io_uring_smp_load_acquire(cq->ktail);
+
+	for (; t->n_seen != tail; t->n_seen++) {
+		struct io_uring_cqe *cqe = &cq->cqes[t->n_seen & cq->ring_mask];
+		const struct op *op = (const struct op *)(uintptr_t)(cqe->user_data >> 16);
+
+		if (op)
+			t->on_cqe(op, cqe);
+	}
+}
+
 static inline int test_kernel_enter(const struct kernel *k, unsigned fd, unsigned to_submit,
 				    unsigned min_complete, unsigned flags, const void *arg,
 				    size_t size)
 {
-	const struct test_kernel *t = (const struct test_kernel *)k;
+	struct test_kernel *t = (struct test_kernel *)(uintptr_t)k;
 	struct io_uring_sq *sq = &t->ring->sq;
+	int ret;
 
 	for (unsigned i = 0; t->on_sqe && i < to_submit; i++)
 		t->on_sqe(&sq->sqes[(*sq->khead + i) & sq->ring_mask]);
-	return rondo__kernel_linux.enter(k, fd, to_submit, min_complete, flags, arg, size);
+	ret = rondo__kernel_linux.enter(k, fd, to_submit, min_complete, flags, arg, size);
+	if (t->on_cqe)
+		test_kernel_look(t);
+	return ret;
 }
 
 static inline int test_kernel_register(const struct kernel *k, unsigned fd, unsigned opcode,
