@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* net.h - sockets for tests, made and used by plain system calls: the other side of what is tested.
  *
- * All on loopback or AF_UNIX, on ports the kernel chooses. */
+ * All on loopback or AF_UNIX, on ports the kernel chooses. What goes over loopback is mostly there
+ * when the call that sent it returns, but on a busy machine it may be carried later, by another
+ * thread: a test waits for what must come. */
 #ifndef RONDO_TESTS_IO_NET_H
 #define RONDO_TESTS_IO_NET_H
 
@@ -59,12 +61,26 @@ static inline int net_connect(const union net_address *a)
 	return fd < 0 || connect(fd, &a->any, sizeof(a->v4)) < 0 ? -1 : fd;
 }
 
+enum { NET_PATIENCE_MS = 30000 };	/* for what is under way */
+
+static inline bool net_readable(int fd, int patience_ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, patience_ms) == 1;
+}
+
 /* The connection that waits at a listener, or -1. */
 static inline int net_accept_left(int listener)
 {
-	struct pollfd p = { .fd = listener, .events = POLLIN };
+	return net_readable(listener, 0) ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
+}
 
-	return poll(&p, 1, 0) == 1 ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
+/* The same for one that may still be under way. */
+static inline int net_accept_soon(int listener)
+{
+	return net_readable(listener, NET_PATIENCE_MS) ?
+		       accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
 }
 
 /* Two ends of a TCP connection. */
@@ -133,23 +149,37 @@ static inline size_t net_stuff(int fd, size_t offset)
 	return n_bytes;
 }
 
-/* Takes what is there of the next max bytes, checking it; returns how many, or -1 if one was
- * wrong. */
-static inline ssize_t net_drain(int fd, size_t offset, size_t max)
+/* Takes what is there, checking it; returns how many bytes, or -1 if one was wrong. */
+static inline ssize_t net_drain(int fd, size_t offset)
 {
 	char block[4096];
 	size_t n_bytes = 0;
-	ssize_t n = 1;
+	ssize_t n;
 
-	while (n > 0 && n_bytes < max) {
-		size_t len = max - n_bytes < sizeof(block) ? max - n_bytes : sizeof(block);
-
-		n = recv(fd, block, len, MSG_DONTWAIT);
-		if (n > 0 && !net_is_pattern(block, (size_t)n, offset + n_bytes))
+	while ((n = recv(fd, block, sizeof(block), MSG_DONTWAIT)) > 0) {
+		if (!net_is_pattern(block, (size_t)n, offset + n_bytes))
 			return -1;
-		n_bytes += n > 0 ? (size_t)n : 0;
+		n_bytes += (size_t)n;
 	}
 	return (ssize_t)n_bytes;
+}
+
+/* Takes the next n_bytes and no more, checking them, also those that are still under way; 0, or -1
+ * if one was wrong or there are fewer. */
+static inline int net_take(int fd, size_t offset, size_t n_bytes)
+{
+	char block[4096];
+
+	while (n_bytes) {
+		size_t len = n_bytes < sizeof(block) ? n_bytes : sizeof(block);
+		ssize_t n = net_readable(fd, NET_PATIENCE_MS) ? recv(fd, block, len, 0) : -1;
+
+		if (n <= 0 || !net_is_pattern(block, (size_t)n, offset))
+			return -1;
+		offset += (size_t)n;
+		n_bytes -= (size_t)n;
+	}
+	return 0;
 }
 
 static inline bool net_is_cloexec(int fd)

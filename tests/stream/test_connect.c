@@ -74,10 +74,10 @@ static int open_with_handshake(void *ctx)
 
 static int shake_hands(void *ctx)
 {
-	int fd, ret = 0;
+	int fd = net_accept_soon(world.listener), ret = 0;
 
 	(void)ctx;
-	while ((fd = net_accept_left(world.listener)) >= 0) {
+	for (; fd >= 0; fd = net_accept_left(world.listener)) {
 		ret = send(fd, "x", 1, MSG_NOSIGNAL) == 1 ? 0 : -errno;
 		close(fd);
 	}

@@ -153,6 +153,7 @@ static int refused(void *arg)
 	CHECK_EQUAL(rondo_udp_send(client, "x", 1), 1);
 	CHECK_EQUAL(rondo_udp_recv(client, buf, sizeof(buf)), -ECONNREFUSED);
 	CHECK_EQUAL(rondo_udp_send(client, "y", 1), 1);
+	CHECK(net_readable(rondo_udp_fd(client), NET_PATIENCE_MS));	/* the refusal is there */
 	CHECK_EQUAL(rondo_udp_send(client, "z", 1), -ECONNREFUSED);
 	CHECK_EQUAL(rondo_udp_open(loopback, port, NULL, &server), 0);
 	CHECK_EQUAL(rondo_udp_send(client, "z", 1), 1);
