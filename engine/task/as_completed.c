@@ -87,15 +87,7 @@ static void time_is_up(struct timer *t)
 	each_wake(e);
 }
 
-static bool seen_before(rondo_task *const tasks[], size_t i)
-{
-	for (size_t j = 0; j < i; j++)
-		if (tasks[j] == tasks[i])
-			return true;
-	return false;
-}
-
-/* A task named twice is found as by gather: a mark, and a search only where the mark is met. */
+/* A task named twice is found as by gather, by a mark. */
 static void watch(struct each *e, size_t n, rondo_task *const tasks[])
 {
 	for (size_t i = 0; i < n; i++) {
@@ -103,7 +95,7 @@ static void watch(struct each *e, size_t n, rondo_task *const tasks[])
 		struct rondo_task *t = tasks[i];
 
 		task_must_be_ours(t);
-		if (t && t->gathered == e && seen_before(tasks, i))
+		if (t && t->gathered == e)
 			continue;
 		*entry = (struct entry){ .watcher.done = entry_done, .each = e, .task = t };
 		e->n_entries++;

@@ -234,23 +234,14 @@ static void gather_done(struct watcher *w, struct rondo_task *t)
 		rondo__wake(g->wait.task);
 }
 
-static bool seen_before(rondo_task *const tasks[], size_t i)
-{
-	for (size_t j = 0; j < i; j++)
-		if (tasks[j] == tasks[i])
-			return true;
-	return false;
-}
-
-/* A task named twice is a member once; the search is quadratic only among tasks named twice at all,
- * which a mark on the task finds. */
+/* A task named twice is a member once: it has our mark then, which it loses when we leave. */
 static void add_members(struct gather *g, size_t n, rondo_task *const tasks[])
 {
 	for (size_t i = 0; i < n; i++) {
 		struct rondo_task *t = tasks[i];
 		struct member *m = &g->members[g->n_members];
 
-		if (!t || (t->gathered == g && seen_before(tasks, i)))
+		if (!t || t->gathered == g)
 			continue;
 		task_must_be_ours(t);
 		t->gathered = g;

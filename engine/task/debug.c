@@ -213,7 +213,7 @@ static void closed(struct step_watch *w, int fd)
 {
 	struct debug *d = container_of(w, struct debug, watch);
 
-	if (fd >= 0 && (size_t)fd < d->n_opened)
+	if ((size_t)fd < d->n_opened)
 		d->opened[fd] = NULL;
 }
 

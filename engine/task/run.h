@@ -79,7 +79,6 @@ int rondo__run_on(const struct kernel *kernel, const struct rondo_options *optio
  * write (KN-4): blocked in this thread, and what came is taken away at the end. */
 struct sigpipe_guard {
 	bool blocked;			/* by us */
-	bool was_pending;
 };
 
 void rondo__sigpipe_block(struct sigpipe_guard *g, const struct ring *ring);

@@ -14,18 +14,11 @@ static sigset_t only_sigpipe(void)
 	return set;
 }
 
-static bool is_pending(void)
-{
-	sigset_t pending;
-
-	return sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
-}
-
 void rondo__sigpipe_block(struct sigpipe_guard *g, const struct ring *ring)
 {
 	sigset_t old, set = only_sigpipe();
 
-	*g = (struct sigpipe_guard){ .was_pending = is_pending() };
+	g->blocked = false;
 	if (!ring->has_nosignal && pthread_sigmask(SIG_BLOCK, &set, &old) == 0)
 		g->blocked = sigismember(&old, SIGPIPE) == 0;
 }
@@ -37,7 +30,6 @@ void rondo__sigpipe_unblock(const struct sigpipe_guard *g)
 
 	if (!g->blocked)
 		return;
-	if (!g->was_pending)
-		sigtimedwait(&set, NULL, &at_once);
+	sigtimedwait(&set, NULL, &at_once);	/* none was pending before: nobody had blocked it */
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
