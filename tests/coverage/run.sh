@@ -29,6 +29,9 @@ gcc -c -O0 -o "$out/flush.o" "$root/tests/coverage/flush.c" &&
 }
 find "$out" -name '*.gcda' -delete
 (cd "$out" && ctest --parallel "$(nproc)" -LE 'hygiene|install' >>"$out.log" 2>&1)
+# Children that became an ordinary user could not write their counts: once more, now that they can.
+find "$out" -name '*.gcda' -exec chmod a+rw {} +
+(cd "$out" && ctest -R '^faults/(refusal|probe_command)$' >>"$out.log" 2>&1)
 "$out/rondo" sim --seeds 300 >>"$out.log" 2>&1
 tail -n 4 "$out.log"
 python3 "$root/tests/coverage/branches.py" "$root" "$out" $layers

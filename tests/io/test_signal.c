@@ -514,6 +514,8 @@ static int has_handlers(void *arg)
 	CHECK(is_default(SIGUSR2));
 	/* One that is removed before it began, and one that is left to the loop. */
 	CHECK_EQUAL(rondo_add_signal_handler(SIGUSR1, tells, word("never")), 0);
+	CHECK_EQUAL(rondo_add_signal_handler(SIGUSR2, tells, word("never")), 0);
+	CHECK_EQUAL(rondo_remove_signal_handler(SIGUSR2), 1);
 	CHECK_EQUAL(rondo_remove_signal_handler(SIGUSR1), 1);
 	CHECK_EQUAL(rondo_add_signal_handler(SIGUSR1, tells, word("never")), 0);
 	return 0;

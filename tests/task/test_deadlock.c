@@ -3,6 +3,7 @@
  * for what and ends with -EDEADLK; and it never says so while anything might still happen.
  * Method: circles of awaits and gathers, waits without a waker, tasks that will not die; each in
  * a child that is killed if it hangs. */
+#include "rondo/runner.h"
 #include "support/step.h"
 
 static char reports[2048];
@@ -265,6 +266,27 @@ static int ignores(void)
 }
 
 /* It cannot be ended, so it is left behind; the process goes on. */
+/* What is left of such a loop cannot run. */
+static int ignores_in_a_loop(void)
+{
+	const struct rondo_options o = { .on_error = collect };
+	rondo_loop *loop;
+
+	reports[0] = '\0';
+	CHILD_CHECK(rondo_loop_new(&o, &loop) == 0);
+	CHILD_CHECK(rondo_loop_run(loop, ignores_cancels, NULL) == -EDEADLK);
+	CHILD_CHECK(rondo_loop_run(loop, awaits_slot, NULL) == -EDEADLK);
+	CHILD_CHECK(rondo_loop_run_forever(loop) == -EDEADLK);
+	CHILD_CHECK(rondo_loop_free(loop) <= 0);
+	return 0;
+}
+
+static void test_a_loop_that_was_given_up_does_not_run_again(void **state)
+{
+	(void)state;
+	assert_child_succeeds(ignores_in_a_loop);
+}
+
 static void test_a_task_that_ignores_its_cancellation_is_abandoned(void **state)
 {
 	(void)state;
@@ -439,6 +461,7 @@ int main(void)
 		cmocka_unit_test(test_a_circle_of_a_hundred_thousand_is_ended_in_time),
 		cmocka_unit_test(test_a_wait_without_a_waker_is_reported_by_name),
 		cmocka_unit_test(test_deadlocked_tasks_are_cancelled_and_clean_up),
+		cmocka_unit_test(test_a_loop_that_was_given_up_does_not_run_again),
 		cmocka_unit_test(test_a_task_that_ignores_its_cancellation_is_abandoned),
 		cmocka_unit_test(test_a_task_left_behind_that_ignores_its_cancellation_is_abandoned),
 		cmocka_unit_test(test_a_pending_op_or_timer_is_no_deadlock),

@@ -75,6 +75,90 @@ static int error_main(void *arg)
 	return 0;
 }
 
+/* Its task is nobody else's, but the body has it. */
+RONDO_GENERATOR(int, cancels_itself, (int, n))
+{
+	int ret = n;
+
+	(void)rondo_cancel(rondo_current_task());
+	ret = cancels_itself_yield(gen, ret);
+	note("%d", ret);
+	return ret;
+}
+
+static int cancels_itself_main(void *arg)
+{
+	struct cancels_itself_generator *g = cancels_itself(7);
+	int i = 0, ret;
+
+	(void)arg;
+	CHECK_EQUAL(cancels_itself_next(g, &i), 0);	/* what was yielded is not lost */
+	CHECK_EQUAL(i, 7);
+	ret = cancels_itself_next(g, &i);
+	CHECK(ret < 0);
+	return cancels_itself_end(g, 0);
+}
+
+static void test_a_body_that_cancels_itself_hears_of_it(void **state)
+{
+	char expected[16];
+
+	(void)state;
+	snprintf(expected, sizeof(expected), "%d", -ECANCELED);
+	assert_run(cancels_itself_main, NULL, 0);
+	assert_log(expected);
+}
+
+/* The first error is told, and the cleanup's only if there was none. */
+static int two_errors_main(void *arg)
+{
+	struct counts_generator *g = counts(5, -EIO);
+	int i;
+
+	(void)arg;
+	CHECK_EQUAL(counts_next(g, &i), 0);
+	CHECK_EQUAL(counts_end(g, -EBADF), -EBADF);
+	g = counts(5, -EIO);
+	CHECK_EQUAL(counts_next(g, &i), 0);
+	CHECK_EQUAL(counts_end(g, 0), -EIO);
+	g = counts(5, 0);
+	CHECK_EQUAL(counts_next(g, &i), 0);
+	return counts_end(g, 0);
+}
+
+static void test_of_two_errors_the_first_is_told(void **state)
+{
+	(void)state;
+	assert_run(two_errors_main, NULL, 0);
+	step_log[0] = '\0';
+}
+
+RONDO_GENERATOR(int, ends_itself, (int, n))
+{
+	note("%d", ends_itself_end(gen, n));
+	return 0;
+}
+
+static int ends_itself_main(void *arg)
+{
+	struct ends_itself_generator *g = ends_itself(0);
+	int i;
+
+	(void)arg;
+	CHECK_EQUAL(ends_itself_next(g, &i), -RONDO_EEND);
+	return ends_itself_end(g, 0);
+}
+
+static void test_a_body_cannot_end_its_generator(void **state)
+{
+	char expected[16];
+
+	(void)state;
+	snprintf(expected, sizeof(expected), "%d", -EBUSY);
+	assert_run(ends_itself_main, NULL, 0);
+	assert_log(expected);
+}
+
 static char report[256];
 
 static void collect(const struct rondo_report *r, void *arg)
@@ -584,6 +668,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_body_runs_only_when_it_is_asked),
+		cmocka_unit_test(test_a_body_that_cancels_itself_hears_of_it),
+		cmocka_unit_test(test_of_two_errors_the_first_is_told),
+		cmocka_unit_test(test_a_body_cannot_end_its_generator),
 		cmocka_unit_test(test_an_error_comes_out_of_the_question_once),
 		cmocka_unit_test(test_a_generator_that_is_left_cleans_up_first),
 		cmocka_unit_test(test_a_generator_that_was_never_asked_never_runs),

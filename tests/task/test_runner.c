@@ -390,11 +390,61 @@ static void test_a_loop_outlives_a_deadlock(void **state)
 	assert_log("again");
 }
 
+/* --- the very end ----------------------------------------------------------------------------- */
+
+static rondo_loop *stopped;
+
+static int stops_and_ends(void *arg)
+{
+	(void)arg;
+	rondo_loop_stop(stopped);
+	return 7;
+}
+
+/* R5: a main that ends in the turn of the stop has ended. */
+static void test_a_main_that_stops_its_loop_and_ends_has_a_result(void **state)
+{
+	(void)state;
+	stopped = make();
+	assert_int_equal(rondo_loop_run(stopped, stops_and_ends, NULL), 7);
+	assert_int_equal(rondo_loop_run(stopped, fails, NULL), -ENOENT);
+	assert_int_equal(rondo_loop_free(stopped), 0);
+}
+
+static int cleans_up(void *arg)
+{
+	int ret = rondo_sleep(100);
+
+	note("%s", ret == -ECANCELED ? "cancelled" : "?");
+	ret = rondo_sleep(0.001);		/* its cleanup takes a turn or more */
+	note("%s", (const char *)arg);
+	return ret;
+}
+
+static int leaves_a_task(void *arg)
+{
+	rondo_detach(rondo_create_task(cleans_up, arg));
+	return rondo_yield();
+}
+
+/* R4 */
+static void test_freeing_a_loop_lets_its_tasks_clean_up(void **state)
+{
+	rondo_loop *loop = make();
+
+	(void)state;
+	assert_int_equal(rondo_loop_run(loop, leaves_a_task, word("clean")), 0);
+	assert_int_equal(rondo_loop_free(loop), 0);
+	assert_log("cancelled clean");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_loop_runs_several_times),
 		cmocka_unit_test(test_tasks_of_a_run_go_on_in_the_next),
+		cmocka_unit_test(test_a_main_that_stops_its_loop_and_ends_has_a_result),
+		cmocka_unit_test(test_freeing_a_loop_lets_its_tasks_clean_up),
 		cmocka_unit_test(test_a_closed_loop_says_so),
 		cmocka_unit_test(test_a_running_loop_is_busy),
 		cmocka_unit_test(test_a_loop_does_not_stop_its_sibling),

@@ -2,6 +2,9 @@
 /* test_watch.c - goal: watched descriptors call back in every turn in which they are ready, as
  * asyncio's add_reader() and add_writer() do (row L8). Method: pipes and a socket pair whose
  * readiness the test makes; the simulated kernel. */
+#define turns matrix_turns		/* ours lets the kernel complete as well */
+#include "support/matrix.h"
+#undef turns
 #include "support/step.h"
 
 #include <sys/socket.h>
@@ -275,6 +278,80 @@ static void test_watches_end_with_the_loop(void **state)
 	run_with_pipe(left_main, NULL);
 }
 
+/* --- answers that kernels give seldom ---------------------------------------------------------- */
+
+static struct test_kernel twisted;
+static int twisted_res;
+static unsigned n_twisted;
+
+static void twist(const struct op *op, struct io_uring_cqe *cqe)
+{
+	if (op->opcode != IORING_OP_POLL_ADD || !n_twisted)
+		return;
+	n_twisted--;
+	cqe->res = twisted_res;
+}
+
+static void told_and_removes(const struct rondo_report *r, void *arg)
+{
+	(void)arg;
+	note("error%d", r->error);
+	note(rondo_remove_reader(w.fds[0]) ? "removed" : "none");
+}
+
+static void run_twisted(rondo_fn *main, int res, unsigned n)
+{
+	const struct rondo_options o = { .on_error = told_and_removes };
+
+	test_kernel_init(&twisted);
+	twisted.on_cqe = twist;
+	twisted_res = res;
+	n_twisted = n;
+	assert_int_equal(pipe(w.fds), 0);
+	assert_run_on(&twisted.kernel, &o, main, NULL, 0);
+	assert_int_equal(n_twisted, 0);
+	close(w.fds[0]);
+	close(w.fds[1]);
+}
+
+static int is_ready_main(void *arg)
+{
+	(void)arg;
+	CHECK_EQUAL(write(w.fds[1], "a", 1), 1);
+	CHECK_EQUAL(rondo_add_reader(w.fds[0], reads_one, NULL), 0);
+	for (int i = 0; i < 4; i++)
+		CHECK_EQUAL(turns(), 0);
+	(void)rondo_remove_reader(w.fds[0]);
+	return 0;
+}
+
+static void test_an_interrupted_poll_is_armed_again(void **state)
+{
+	(void)state;
+	run_twisted(is_ready_main, -EINTR, 3);
+	assert_log("a");
+	run_twisted(is_ready_main, -ECANCELED, 1);
+	assert_log("a");
+}
+
+/* The watch is gone with it; who is told may take it back, in vain or not. */
+static void test_a_poll_that_fails_ends_the_watch(void **state)
+{
+	char expected[32];
+
+	(void)state;
+	snprintf(expected, sizeof(expected), "error%d removed", -ENOMEM);
+	run_twisted(is_ready_main, -ENOMEM, 1);
+	assert_log(expected);
+}
+
+static void test_outside_a_loop_nothing_is_watched(void **state)
+{
+	(void)state;
+	assert_false(rondo_remove_reader(0));
+	assert_false(rondo_remove_writer(0));
+}
+
 /* --- simulated -------------------------------------------------------------------------------- */
 
 struct sim_pipe {
@@ -327,6 +404,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_reader_is_called_while_there_is_something),
+		cmocka_unit_test(test_an_interrupted_poll_is_armed_again),
+		cmocka_unit_test(test_a_poll_that_fails_ends_the_watch),
+		cmocka_unit_test(test_outside_a_loop_nothing_is_watched),
 		cmocka_unit_test(test_a_writer_is_called_while_there_is_room),
 		cmocka_unit_test(test_reader_and_writer_stand_side_by_side),
 		cmocka_unit_test(test_a_queued_call_is_taken_back),
