@@ -295,6 +295,48 @@ static void test_calls_in_the_simulated_kernel(void **state)
 	}
 }
 
+/* --- tasks of calls --------------------------------------------------------------------------- */
+
+static int notes_eager(void *arg)
+{
+	note("%s", (const char *)arg);
+	return 5;
+}
+
+static rondo_task *made_in_a_call;
+static struct rondo_handle maker;
+
+static void makes_an_eager_task(void *arg)
+{
+	const struct rondo_task_options eager = { .eager = true };
+
+	note("call");
+	made_in_a_call = rondo_create_task_with(&eager, notes_eager, arg);
+	note("made");
+}
+
+/* T23: nobody runs who could go on when it first waits, so it has its turn. It has no typed result. */
+static int eager_from_a_call_main(void *arg)
+{
+	int untouched = 77;
+
+	(void)arg;
+	CHECK_EQUAL(rondo_call_soon(&maker, makes_an_eager_task, word("task")), 0);
+	CHECK_EQUAL(rondo_sleep(0), 0);
+	CHECK_EQUAL(rondo_sleep(0), 0);
+	CHECK(made_in_a_call);
+	CHECK_EQUAL(rondo_await_result(made_in_a_call, &untouched, sizeof(untouched)), 5);
+	CHECK_EQUAL(untouched, 77);
+	return 0;
+}
+
+static void test_an_eager_task_of_a_call_has_its_turn(void **state)
+{
+	(void)state;
+	assert_run(eager_from_a_call_main, NULL, 0);
+	assert_log("call made task");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +348,7 @@ int main(void)
 		cmocka_unit_test(test_calls_are_made_at_their_nanosecond),
 		cmocka_unit_test(test_pending_calls_end_with_the_loop),
 		cmocka_unit_test(test_calls_in_the_simulated_kernel),
+		cmocka_unit_test(test_an_eager_task_of_a_call_has_its_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

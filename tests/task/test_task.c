@@ -2,7 +2,6 @@
 /* test_task.c - goal: a task is created, named, runs once, ends in the state its return value
  * says, and leaves no memory behind; errors nobody saw are told. Method: small programs under
  * rondo_run(), one per rule; row numbers (T1...) are those of asyncio's parity table. */
-#include "rondo/call.h"
 #include "support/step.h"
 
 static int returns(void *arg)
@@ -749,48 +748,6 @@ static void test_a_million_tasks_in_turn_use_the_memory_of_one(void **state)
 	assert_run(cycles_main, &n, 0);
 }
 
-/* --- seldom ----------------------------------------------------------------------------------- */
-
-static int notes_eager(void *arg)
-{
-	note("%s", (const char *)arg);
-	return 5;
-}
-
-static rondo_task *made_in_a_call;
-static struct rondo_handle maker;
-
-static void makes_an_eager_task(void *arg)
-{
-	const struct rondo_task_options eager = { .eager = true };
-
-	note("call");
-	made_in_a_call = rondo_create_task_with(&eager, notes_eager, arg);
-	note("made");
-}
-
-/* T23: nobody runs who could go on when it first waits, so it has its turn. It has no typed result. */
-static int eager_from_a_call_main(void *arg)
-{
-	int untouched = 77;
-
-	(void)arg;
-	CHECK_EQUAL(rondo_call_soon(&maker, makes_an_eager_task, word("task")), 0);
-	CHECK_EQUAL(rondo_sleep(0), 0);
-	CHECK_EQUAL(rondo_sleep(0), 0);
-	CHECK(made_in_a_call);
-	CHECK_EQUAL(rondo_await_result(made_in_a_call, &untouched, sizeof(untouched)), 5);
-	CHECK_EQUAL(untouched, 77);
-	return 0;
-}
-
-static void test_an_eager_task_of_a_call_has_its_turn(void **state)
-{
-	(void)state;
-	assert_run(eager_from_a_call_main, NULL, 0);
-	assert_log("call made task");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -818,7 +775,6 @@ int main(void)
 		cmocka_unit_test(test_a_task_tells_what_it_waits_for),
 		cmocka_unit_test(test_stacks_are_recycled_last_in_first_out),
 		cmocka_unit_test(test_a_million_tasks_in_turn_use_the_memory_of_one),
-		cmocka_unit_test(test_an_eager_task_of_a_call_has_its_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
