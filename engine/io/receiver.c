@@ -26,6 +26,7 @@
 
 enum {
 	HELD_MAX = 8,
+	BURST_MAX = 32,			/* how often the kernel receives before it pauses (KN-47) */
 	OWN = UINT16_MAX,		/* the receiver's own buffer; shared ones are below */
 	NONE = OWN - 1,
 };
@@ -42,6 +43,7 @@ struct receiver {
 	uint16_t n_held;		/* in that queue */
 	uint16_t n_left;		/* ... when the task that last asked ran again */
 	uint8_t request;		/* enum request: what op is */
+	uint32_t n_burst;		/* received since the task last began to wait */
 	int fd;
 	int end;			/* how receiving ended, if has_end; a negative error or 0 */
 	bool has_end;			/* to be told when the queue is empty */
@@ -86,6 +88,7 @@ static void queue_push(struct receiver *r, unsigned id, uint32_t n_bytes)
 		r->loop->buffers.notes[r->last].next = (uint16_t)id;
 	r->last = (uint16_t)id;
 	r->n_held++;
+	r->n_burst++;
 }
 
 static void queue_drop(struct receiver *r)
@@ -293,6 +296,26 @@ static int take_end(struct receiver *r)
 	return r->end;
 }
 
+static bool is_unix(const struct receiver *r)
+{
+	int domain;
+	socklen_t size = sizeof(domain);
+
+	return rondo_getsockopt(r->fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+	       domain == AF_UNIX;
+}
+
+/* After so many in one go the end of an AF_UNIX stream may have gone unheard (KN-47), so the receive is
+ * ended, to be begun anew, which asks the socket once more. */
+static void look_behind(struct receiver *r)
+{
+	r->n_burst = 0;
+	if (!r->armed || r->pausing || !is_unix(r))
+		return;
+	r->pausing = true;
+	rondo__op_cancel(r->loop, &r->op);
+}
+
 /* Wait until the queue has a buffer. Returns 1, or what to return instead. */
 static int wait_for_bytes(struct receiver *r)
 {
@@ -304,9 +327,14 @@ static int wait_for_bytes(struct receiver *r)
 			return -EBADF;
 		if (unlikely(r->has_end))
 			return take_end(r);
+		if (unlikely(r->n_burst > BURST_MAX)) {
+			look_behind(r);		/* a full SQ reaps: look again */
+			continue;
+		}
 		ret = likely(r->armed) ? 0 : arm(r);
 		if (unlikely(ret < 0))
 			return ret;
+		r->n_burst = 0;
 		ask(r, self, &ask_class);
 		ret = rondo__wait_result(&r->op.wait, likely(!r->ended) ? 0 : -EBADF);
 		if (unlikely(ret < 0))

@@ -79,6 +79,37 @@ static int flood(struct link *l, size_t *n_sent)
 	return full;
 }
 
+static int reads_what_a_dead_peer_left(void *arg)
+{
+	const bool half = arg;
+	const int room = 1 << 20;
+	struct link l;
+	size_t n_sent = 0;
+	int ret;
+
+	CHECK_EQUAL(link_open(&l), 0);
+	CHECK_EQUAL(rondo_setsockopt(l.fds[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)), 0);
+	while ((ret = link_send(&l, n_sent, 4096)) > 0)
+		n_sent += (size_t)ret;
+	if (n_sent <= 34 * BUFRING_BUFFER_BYTES)
+		print_message("net.core.wmem_max is too small for this to go wrong\n");
+	CHECK_EQUAL(half ? shutdown(l.fds[1], SHUT_WR) : close(l.fds[1]), 0);
+	while ((ret = (int)link_lend(&l)) > 0)
+		;
+	CHECK_EQUAL(ret, 0);
+	CHECK_EQUAL(l.n_received, n_sent);
+	rondo_receiver_end(&l.receiver);
+	return half ? rondo_close(l.fds[0]) | rondo_close(l.fds[1]) : rondo_close(l.fds[0]);
+}
+
+/* KN-47: the kernel's multishot receive forgets the end when there is much before it. */
+static void test_kn47_the_end_behind_many_bytes_of_a_unix_stream_is_heard(void **state)
+{
+	(void)state;
+	net_run(reads_what_a_dead_peer_left, (void *)false);
+	net_run(reads_what_a_dead_peer_left, (void *)true);
+}
+
 static int flood_a_sleeper(void *arg)
 {
 	struct bufring *b = &rondo__loop->buffers;
@@ -298,6 +329,7 @@ static void test_500_connections_get_back_what_they_sent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_kn47_the_end_behind_many_bytes_of_a_unix_stream_is_heard),
 		cmocka_unit_test(test_a_reader_that_does_not_read_is_paused),
 		cmocka_unit_test(test_a_shortage_of_buffers_makes_more_of_them),
 		cmocka_unit_test(test_who_finds_no_buffer_does_not_wait_for_those_who_hold_them),
