@@ -11,7 +11,8 @@
 #include "loop/timer.h"
 #include "rondo/time.h"
 
-__thread struct loop *rondo__loop;
+__thread struct loop *rondo__loop, *rondo__unbudgeted;
+unsigned rondo__n_budgets;
 
 enum {
 	FIRST_READY_SLOTS = 256,
@@ -122,6 +123,43 @@ int rondo_yield(void)
 		return 0;
 	self->must_cancel = false;
 	return -ECANCELED;
+}
+
+/* D11: asyncio has no such budget, and neither have we unless it is asked for. A turn begins with
+ * nothing spent: whoever waited has let others run. Returns whether all was spent before. */
+static bool spend(const struct rondo_task *self)
+{
+	struct loop *l = self->loop;
+
+	if (l->spender != self || l->spender_turn != l->n_turns) {
+		l->spender = self;
+		l->spender_turn = l->n_turns;
+		l->n_spent = 0;
+	}
+	return l->options.await_budget && l->n_spent++ >= l->options.await_budget;
+}
+
+int rondo__budget_checkpoint(void)
+{
+	const struct rondo_task *self = rondo__self();
+	int ret = 0;
+
+	while (ret == 0 && spend(self))
+		ret = rondo_yield();
+	return ret;
+}
+
+void rondo__budget_yield(void)
+{
+	struct rondo_task *self = rondo__self();
+
+	while (spend(self))
+		requeue(self);
+}
+
+int rondo_checkpoint(void)
+{
+	return rondo__budget_checkpoint();
 }
 
 _Noreturn void rondo__leave(struct rondo_task *t)
@@ -261,7 +299,9 @@ int rondo__loop_open(struct loop *l, const struct kernel *kernel, const struct r
 	l->overflow = (struct overflow_watch){ .pool = &l->stacks, .name = name_overflown };
 	if (!o->no_overflow_report)
 		rondo__overflow_watch(&l->overflow);	/* a failure costs the report, no more */
-	rondo__loop = l;
+	if (o->await_budget)
+		__atomic_add_fetch(&rondo__n_budgets, 1, __ATOMIC_RELAXED);
+	loop_make_current(l);
 	return 0;
 }
 
@@ -309,6 +349,8 @@ static void free_memory(struct loop *l)
 	rondo__op_table_free(l);
 	rondo__heap_free(&l->timers);
 	free(l->ready.slots);
+	if (l->options.await_budget)
+		__atomic_sub_fetch(&rondo__n_budgets, 1, __ATOMIC_RELAXED);
 	if (!l->options.no_overflow_report)
 		rondo__overflow_unwatch(&l->overflow);
 	rondo__stack_pool_free(&l->stacks);
@@ -323,7 +365,7 @@ void rondo__loop_close(struct loop *l)
 	rondo__bufring_close(&l->buffers, &l->ring);
 	rondo__ring_close(&l->ring);
 	free_memory(l);
-	rondo__loop = NULL;
+	loop_make_current(NULL);
 }
 
 void rondo__loop_abandon(struct loop *l)

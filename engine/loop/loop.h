@@ -195,6 +195,9 @@ struct loop {
 	bool (*receiver_is_flooded)(const struct op *op);	/* for the simulator (P11); or NULL */
 	const struct rondo_task *sender;	/* who last sent by a plain call, to be compared only... */
 	uint64_t sender_turn;		/* ...and in which turn */
+	const struct rondo_task *spender;	/* of the budget of awaits: who, to be compared only... */
+	uint64_t spender_turn;		/* ...in which turn... */
+	unsigned n_spent;		/* ...and how many */
 	struct stack_pool stacks;
 	struct overflow_watch overflow;
 	struct list resources;
@@ -218,6 +221,14 @@ struct loop {
 };
 
 extern __thread struct loop *rondo__loop;
+/* The same, or NULL if it has a budget of awaits (D11): who looks for the loop anyway asks both at once. */
+extern __thread struct loop *rondo__unbudgeted;
+
+static inline void loop_make_current(struct loop *l)
+{
+	rondo__loop = l;
+	rondo__unbudgeted = l && !l->options.await_budget ? l : NULL;
+}
 
 int rondo__loop_open(struct loop *l, const struct kernel *kernel, const struct rondo_options *o);
 /* Drain the ring and free everything; all tasks must be done. */
@@ -292,6 +303,35 @@ static inline struct rondo_task *rondo__self(void)
 	if (unlikely(!l || !l->running))
 		BUG("an awaiting function was called outside a task");
 	return l->running;
+}
+
+/* --- the budget of awaits (D11) ---------------------------------------------------------------- */
+
+/* How many loops have one, in all threads; atomic. */
+extern __attribute__((visibility("hidden"))) unsigned rondo__n_budgets;
+
+/* Nearly always none. A number, so that it can be asked together with other things, by |. */
+static inline unsigned budgets_in_use(void)
+{
+	return __atomic_load_n(&rondo__n_budgets, __ATOMIC_RELAXED);
+}
+
+/* For an await that need not wait, before it takes what is there; which may be gone then. Those use
+ * it that a task could repeat for ever without a wait: for what other tasks do, not for what the
+ * kernel brings, of which there is never more than came with the last turn. Returns 0 or -ECANCELED. */
+int rondo__budget_checkpoint(void);
+/* The same where a cancel is for whatever is awaited, and so stays pending. */
+void rondo__budget_yield(void);
+
+static inline int budget_checkpoint(void)
+{
+	return unlikely(budgets_in_use()) ? rondo__budget_checkpoint() : 0;
+}
+
+static inline void budget_yield(void)
+{
+	if (unlikely(budgets_in_use()))
+		rondo__budget_yield();
 }
 
 /* A cancel that was taken by w, or came after w was finished but before the task ran, beats a

@@ -278,12 +278,12 @@ void rondo__sim_host_poke(struct sim_host *h)
 static void enter_host(struct sim *s, struct sim_host *h)
 {
 	s->running = h;
-	rondo__loop = h->loop;
+	loop_make_current(h->loop);
 	san_thread_runs_on(h->stack->base, h->stack);
 	rondo__switch(&s->ctx, &h->ctx);
 	san_thread_runs_on(NULL, NULL);
 	h->loop = rondo__loop;
-	rondo__loop = NULL;
+	loop_make_current(NULL);
 	s->running = NULL;
 	if (h->cut)
 		rondo__sim_host_crash(h);
@@ -341,10 +341,10 @@ static int add_waiter(rondo_task *t, void *arg)
 static void list_waiters(struct sim *s, struct waiters *w)
 {
 	for (unsigned i = 0; i < s->n_hosts; i++) {
-		rondo__loop = s->hosts[i]->loop;
+		loop_make_current(s->hosts[i]->loop);
 		rondo_all_tasks(add_waiter, w);
 	}
-	rondo__loop = NULL;
+	loop_make_current(NULL);
 }
 
 static void stuck(struct sim *s)

@@ -19,7 +19,7 @@ int rondo_event_wait(struct rondo_event *event)
 {
 	struct rondo_waiter w = WAITER(event, &event_class);
 
-	return event->is_set_ ? 0 : rondo__waiters_wait(&event->waiters_, &w);
+	return event->is_set_ ? budget_checkpoint() : rondo__waiters_wait(&event->waiters_, &w);
 }
 
 void rondo_event_set(struct rondo_event *event)

@@ -27,12 +27,15 @@ static const struct wait_class lock_class = {
 	.name = "lock", .cancel = wait_cancel_now, .describe = lock_describe,
 };
 
+/* It takes the lock when it runs: until then it must not be woken again. */
 static void wake_first(struct rondo_lock *l)
 {
 	struct rondo_waiter *w = l->waiters_.first_;
 
-	if (w && w->wait.task->wait == &w->wait)
-		waiter_wake(w);
+	if (!w || w->granted || w->wait.cancelled)
+		return;
+	w->granted = true;
+	waiter_wake(w);
 }
 
 static bool somebody_waits(const struct rondo_lock *l)
@@ -44,11 +47,20 @@ static bool somebody_waits(const struct rondo_lock *l)
 	return w;
 }
 
+int rondo__lock_waited(struct rondo_lock *l, struct rondo_waiter *w, int error)
+{
+	waiters_remove(w);
+	if (likely(error == 0))
+		l->holder_ = w->wait.task->id;
+	else if (!l->holder_)
+		wake_first(l);			/* Y3 */
+	return error;
+}
+
 static int wait_in_turn(struct rondo_lock *l)
 {
 	struct rondo_waiter w = WAITER(l, &lock_class);
 	struct rondo_task *self = w.wait.task;
-	int ret;
 
 	if (unlikely(waiters_are_foreign(&l->waiters_, &w)))
 		return -RONDO_EWRONGLOOP;
@@ -59,22 +71,39 @@ static int wait_in_turn(struct rondo_lock *l)
 	} else {
 		rondo__park(&w.wait);
 	}
-	waiters_remove(&w);
-	ret = rondo__wait_result(&w.wait, 0);
-	if (likely(ret == 0))
-		l->holder_ = self->id;
-	else if (!l->holder_)
-		wake_first(l);			/* Y3 */
-	return ret;
+	return rondo__lock_waited(l, &w, rondo__wait_result(&w.wait, 0));
+}
+
+static inline bool is_free(const struct rondo_lock *l)
+{
+	return !l->holder_ && (!l->waiters_.first_ || !somebody_waits(l));
+}
+
+bool rondo__lock_is_free(const struct rondo_lock *l)
+{
+	return is_free(l);
+}
+
+static __attribute__((noinline)) int acquire_slowly(struct rondo_lock *l)
+{
+	const struct rondo_task *self = rondo__self();
+	int ret = is_free(l) ? budget_checkpoint() : 0;
+
+	if (ret < 0)
+		return ret;
+	if (!is_free(l))
+		return wait_in_turn(l);
+	l->holder_ = self->id;
+	return 0;
 }
 
 int rondo_lock_acquire(struct rondo_lock *lock)
 {
-	const struct rondo_task *self = rondo__self();
+	const struct loop *l = rondo__unbudgeted;
 
-	if (unlikely(lock->holder_ || (lock->waiters_.first_ && somebody_waits(lock))))
-		return wait_in_turn(lock);
-	lock->holder_ = self->id;
+	if (unlikely(!l || !l->running || !is_free(lock)))
+		return acquire_slowly(lock);
+	lock->holder_ = l->running->id;
 	return 0;
 }
 

@@ -19,8 +19,10 @@ int rondo_once_call(struct rondo_once *once, rondo_fn *fn, void *arg)
 {
 	int ret;
 
-	if (likely(once->is_done_))
-		return once->result_;
+	if (likely(once->is_done_)) {
+		ret = budget_checkpoint();
+		return ret < 0 ? ret : once->result_;
+	}
 	if (once->lock_.holder_ == rondo__self()->id)
 		return -EDEADLK;
 	ret = rondo_lock_acquire(&once->lock_);

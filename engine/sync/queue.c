@@ -123,12 +123,11 @@ static int meet(struct rondo_queue *q, enum queue_side side, void *value)
 	return 0;
 }
 
-static inline int try_put(struct rondo_queue *q, const void *value)
+/* Of a queue that is not shut down. */
+static inline __attribute__((always_inline)) int put_open(struct rondo_queue *q, const void *value)
 {
 	int ret;
 
-	if (unlikely(q->is_shut_down_))
-		return -RONDO_EQSHUTDOWN;
 	if (unlikely(!has_room(q)))
 		return q->options_.rendezvous ? meet(q, QUEUE_PUTTING, (void *)(uintptr_t)value) :
 						-EAGAIN;
@@ -140,22 +139,40 @@ static inline int try_put(struct rondo_queue *q, const void *value)
 	return 0;
 }
 
-static int nothing_to_get(struct rondo_queue *q, void *value)
+static inline __attribute__((always_inline)) int get_open(struct rondo_queue *q, void *value)
 {
-	if (q->is_shut_down_)
+	if (unlikely(!has_item(q)))
+		return q->options_.rendezvous ? meet(q, QUEUE_GETTING, value) : -EAGAIN;
+	rondo__items_pop(q, value);
+	let_put(q);
+	return 0;
+}
+
+/* What was left at the shutdown. */
+static int get_rest(struct rondo_queue *q, void *value)
+{
+	if (!has_item(q))
 		return q->n_items_ ? -EAGAIN : -RONDO_EQSHUTDOWN;
-	return q->options_.rendezvous ? meet(q, QUEUE_GETTING, value) : -EAGAIN;
+	rondo__items_pop(q, value);
+	if (!q->n_items_)
+		rondo__waiters_wake(&q->sides_[QUEUE_GETTING].waiters_, SIZE_MAX);	/* U2 */
+	return 0;
+}
+
+static inline int try_put(struct rondo_queue *q, const void *value)
+{
+	return unlikely(q->is_shut_down_) ? -RONDO_EQSHUTDOWN : put_open(q, value);
 }
 
 static inline int try_get(struct rondo_queue *q, void *value)
 {
-	if (unlikely(!has_item(q)))
-		return nothing_to_get(q, value);
-	rondo__items_pop(q, value);
-	let_put(q);
-	if (unlikely(q->is_shut_down_ && !q->n_items_))
-		rondo__waiters_wake(&q->sides_[QUEUE_GETTING].waiters_, SIZE_MAX);	/* U2 */
-	return 0;
+	return unlikely(q->is_shut_down_) ? get_rest(q, value) : get_open(q, value);
+}
+
+bool rondo__queue_may_try(const struct rondo_queue *q, enum queue_side side)
+{
+	return (side == QUEUE_GETTING ? has_item(q) : has_room(q)) || q->is_shut_down_ ||
+	       (q->options_.rendezvous && q->sides_[!side].waiters_.first_);
 }
 
 int rondo__queue_try(struct rondo_queue *q, enum queue_side side, void *value)
@@ -215,6 +232,22 @@ static __attribute__((noinline)) int wait_and_try(struct rondo_queue *q, void *v
 	return ret;
 }
 
+/* After a shutdown, or with a budget of awaits (D11): what is rare costs the rest one test. */
+static inline bool is_special(const struct rondo_queue *q)
+{
+	return unlikely(q->is_shut_down_ | budgets_in_use());
+}
+
+static __attribute__((noinline)) int move_slowly(struct rondo_queue *q, void *value,
+						 enum queue_side side)
+{
+	int ret = rondo__queue_may_try(q, side) ? budget_checkpoint() : 0;
+
+	if (ret == 0)
+		ret = rondo__queue_try(q, side, value);
+	return ret == -EAGAIN ? wait_and_try(q, value, side) : ret;
+}
+
 /* --- by value -------------------------------------------------------------------------------- */
 
 int rondo_queue_put_value_nowait(struct rondo_queue *queue, const void *value)
@@ -224,8 +257,11 @@ int rondo_queue_put_value_nowait(struct rondo_queue *queue, const void *value)
 
 int rondo_queue_put_value(struct rondo_queue *queue, const void *value)
 {
-	int ret = try_put(queue, value);
+	int ret;
 
+	if (is_special(queue))
+		return move_slowly(queue, (void *)(uintptr_t)value, QUEUE_PUTTING);
+	ret = put_open(queue, value);
 	return ret == -EAGAIN ? wait_and_try(queue, (void *)(uintptr_t)value, QUEUE_PUTTING) :
 				ret;
 }
@@ -237,8 +273,11 @@ int rondo_queue_get_value_nowait(struct rondo_queue *queue, void *value)
 
 int rondo_queue_get_value(struct rondo_queue *queue, void *value)
 {
-	int ret = try_get(queue, value);
+	int ret;
 
+	if (is_special(queue))
+		return move_slowly(queue, value, QUEUE_GETTING);
+	ret = get_open(queue, value);
 	return ret == -EAGAIN ? wait_and_try(queue, value, QUEUE_GETTING) : ret;
 }
 

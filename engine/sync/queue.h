@@ -13,6 +13,9 @@ struct queue_wait {
 	void *value;			/* where the item goes, or what is put: for a rendezvous */
 };
 
+/* Would a try get or put something, or tell of a shutdown? It may find out yet that it has to wait. */
+bool rondo__queue_may_try(const struct rondo_queue *q, enum queue_side side);
+
 /* Get into, or put from, value. Returns 0, -RONDO_EQSHUTDOWN, -ENOMEM, or -EAGAIN: one has to wait in
  * the side's list. */
 int rondo__queue_try(struct rondo_queue *q, enum queue_side side, void *value);

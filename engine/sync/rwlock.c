@@ -46,12 +46,19 @@ static void hand_over(struct rondo_rwlock *l)
 	}
 }
 
+static bool is_free_for(const struct rondo_rwlock *l, const struct wait_class *class)
+{
+	return !l->waiters_.first_ && may_have(l, class);
+}
+
 static int acquire(struct rondo_rwlock *l, const struct wait_class *class)
 {
 	struct rondo_waiter w = WAITER(l, class);
-	int ret;
+	int ret = is_free_for(l, class) ? budget_checkpoint() : 0;
 
-	if (likely(!l->waiters_.first_ && may_have(l, class))) {
+	if (unlikely(ret < 0))
+		return ret;
+	if (likely(is_free_for(l, class))) {
 		take(l, &w.wait);
 		return 0;
 	}

@@ -66,8 +66,10 @@ static struct rondo_select_case *case_at(struct select *s, size_t i)
 
 /* What a kind of case does. */
 struct select_kind {
-	/* Optional: take it, if it is there. Returns the result, or -EAGAIN. */
-	int (*try)(struct rondo_select_case *c);
+	/* Optional: is it there to be taken? */
+	bool (*is_there)(const struct rondo_select_case *c);
+	/* Optional: take it. Returns the result, or -EAGAIN: it was not there after all. */
+	int (*take)(struct rondo_select_case *c);
 	/* Enter the list. Returns 0 or an error. */
 	int (*begin)(struct rondo_select_case *c);
 	void (*leave)(struct rondo_select_case *c);
@@ -127,9 +129,9 @@ static void unwatch(struct rondo_select_case *c)
 	list_remove(&entry_of(c)->watcher.link);
 }
 
-static int task_try(struct rondo_select_case *c)
+static bool task_is_there(const struct rondo_select_case *c)
 {
-	return task_is_done(c->object_) ? 0 : -EAGAIN;
+	return task_is_done(c->object_);
 }
 
 static int task_begin(struct rondo_select_case *c)
@@ -139,9 +141,9 @@ static int task_begin(struct rondo_select_case *c)
 	return t == rondo__self() ? -EDEADLK : watch(c, t->loop, &t->watchers);
 }
 
-static int future_try(struct rondo_select_case *c)
+static bool future_is_there(const struct rondo_select_case *c)
 {
-	return rondo_future_state(c->object_) == RONDO_PENDING ? -EAGAIN : 0;
+	return rondo_future_state(c->object_) != RONDO_PENDING;
 }
 
 static int future_begin(struct rondo_select_case *c)
@@ -175,9 +177,9 @@ static void leave_list(struct rondo_select_case *c)
 	waiters_remove(&entry_of(c)->waiter);
 }
 
-static int event_try(struct rondo_select_case *c)
+static bool event_is_there(const struct rondo_select_case *c)
 {
-	return rondo_event_is_set(c->object_) ? 0 : -EAGAIN;
+	return rondo_event_is_set(c->object_);
 }
 
 static int event_begin(struct rondo_select_case *c)
@@ -190,7 +192,12 @@ static enum queue_side side_of(const struct rondo_select_case *c)
 	return c->kind_ == RONDO_SELECT_GET ? QUEUE_GETTING : QUEUE_PUTTING;
 }
 
-static int queue_try(struct rondo_select_case *c)
+static bool queue_is_there(const struct rondo_select_case *c)
+{
+	return rondo__queue_may_try(c->object_, side_of(c));
+}
+
+static int queue_take(struct rondo_select_case *c)
 {
 	return rondo__queue_try(c->object_, side_of(c), c->value_);
 }
@@ -206,7 +213,57 @@ static int queue_begin(struct rondo_select_case *c)
 static int queue_end(struct rondo_select_case *c, int error)
 {
 	error = rondo__queue_waited(c->object_, side_of(c), &entry_of(c)->queue, error);
-	return error == -EAGAIN ? queue_try(c) : error;
+	return error == -EAGAIN ? queue_take(c) : error;
+}
+
+/* --- locks and semaphores -------------------------------------------------------------------- */
+
+static bool lock_is_there(const struct rondo_select_case *c)
+{
+	return rondo__lock_is_free(c->object_);
+}
+
+static int lock_take(struct rondo_select_case *c)
+{
+	((struct rondo_lock *)c->object_)->holder_ = rondo__self()->id;
+	return 0;
+}
+
+static int lock_begin(struct rondo_select_case *c)
+{
+	return wait_in(c, &((struct rondo_lock *)c->object_)->waiters_);
+}
+
+static int lock_end(struct rondo_select_case *c, int error)
+{
+	return rondo__lock_waited(c->object_, &entry_of(c)->waiter, error);
+}
+
+static bool semaphore_is_there(const struct rondo_select_case *c)
+{
+	const struct rondo_semaphore *s = c->object_;
+
+	return !rondo_semaphore_locked(s) || s->value_ < 0;
+}
+
+static int semaphore_take(struct rondo_select_case *c)
+{
+	struct rondo_semaphore *s = c->object_;
+
+	if (s->value_ < 0)
+		return -EINVAL;
+	s->value_--;
+	return 0;
+}
+
+static int semaphore_begin(struct rondo_select_case *c)
+{
+	return wait_in(c, &((struct rondo_semaphore *)c->object_)->waiters_);
+}
+
+static int semaphore_end(struct rondo_select_case *c, int error)
+{
+	return rondo__semaphore_waited(c->object_, &entry_of(c)->waiter, error);
 }
 
 /* --- descriptors and time -------------------------------------------------------------------- */
@@ -254,9 +311,9 @@ static void time_came(struct timer *t)
 	choose(container_of(t, struct entry, timer));
 }
 
-static int time_try(struct rondo_select_case *c)
+static bool time_is_there(const struct rondo_select_case *c)
 {
-	return rondo_now_ns() >= c->number_ ? 0 : -EAGAIN;
+	return rondo_now_ns() >= c->number_;
 }
 
 /* Time that is up already lets what is ready run once, as call_later(0) would. */
@@ -267,7 +324,7 @@ static int time_begin(struct rondo_select_case *c)
 
 	e->timer.fire = time_came;
 	heap_node_init(&e->timer.node);
-	l->clock.fired |= time_try(c) == 0;
+	l->clock.fired |= time_is_there(c);
 	return rondo__timer_start(l, &e->timer, c->number_);
 }
 
@@ -277,13 +334,16 @@ static void time_leave(struct rondo_select_case *c)
 }
 
 static const struct select_kind kinds[N_KINDS] = {
-	[RONDO_SELECT_TASK] = { task_try, task_begin, unwatch, NULL },
-	[RONDO_SELECT_FUTURE] = { future_try, future_begin, unwatch, NULL },
-	[RONDO_SELECT_EVENT] = { event_try, event_begin, leave_list, NULL },
-	[RONDO_SELECT_GET] = { queue_try, queue_begin, leave_list, queue_end },
-	[RONDO_SELECT_PUT] = { queue_try, queue_begin, leave_list, queue_end },
-	[RONDO_SELECT_FD] = { NULL, poll_begin, poll_leave, poll_end },
-	[RONDO_SELECT_TIME] = { time_try, time_begin, time_leave, NULL },
+	[RONDO_SELECT_TASK] = { task_is_there, NULL, task_begin, unwatch, NULL },
+	[RONDO_SELECT_FUTURE] = { future_is_there, NULL, future_begin, unwatch, NULL },
+	[RONDO_SELECT_EVENT] = { event_is_there, NULL, event_begin, leave_list, NULL },
+	[RONDO_SELECT_GET] = { queue_is_there, queue_take, queue_begin, leave_list, queue_end },
+	[RONDO_SELECT_PUT] = { queue_is_there, queue_take, queue_begin, leave_list, queue_end },
+	[RONDO_SELECT_LOCK] = { lock_is_there, lock_take, lock_begin, leave_list, lock_end },
+	[RONDO_SELECT_SEMAPHORE] = { semaphore_is_there, semaphore_take, semaphore_begin, leave_list,
+				     semaphore_end },
+	[RONDO_SELECT_FD] = { NULL, NULL, poll_begin, poll_leave, poll_end },
+	[RONDO_SELECT_TIME] = { time_is_there, NULL, time_begin, time_leave, NULL },
 };
 
 /* --- all together ---------------------------------------------------------------------------- */
@@ -313,15 +373,33 @@ static const struct wait_class end_class = {
 	.name = "the end of a select", .cancel = leave_for_next_await,
 };
 
+static inline bool is_there(const struct rondo_select_case *c)
+{
+	const struct select_kind *kind = &kinds[c->kind_];
+
+	return kind->is_there && kind->is_there(c);
+}
+
+/* D11: one that is there is an await that need not wait. */
+static int checkpoint(const struct select *s)
+{
+	for (size_t i = 0; i < s->n_cases; i++)
+		if (is_there(&s->cases[i]))
+			return rondo__budget_checkpoint();
+	return 0;
+}
+
 /* -EAGAIN: none is there. */
 static int try_all(struct select *s)
 {
 	int ret = -EAGAIN;
 
 	for (size_t i = 0; i < s->n_cases && ret == -EAGAIN; i++) {
+		const struct select_kind *kind = &kinds[s->cases[i].kind_];
+
 		s->winner = &s->cases[i];
-		if (kinds[s->winner->kind_].try)
-			ret = kinds[s->winner->kind_].try(s->winner);
+		if (is_there(s->winner))
+			ret = kind->take ? kind->take(s->winner) : 0;
 	}
 	return ret;
 }
@@ -410,6 +488,9 @@ int rondo_select(struct rondo_select_case cases[], size_t n_cases, double second
 		return -EINVAL;
 	if (!isinf(seconds) || seconds < 0)
 		s.limit = rondo_select_time(rondo__timer_deadline(seconds));
+	ret = unlikely(budgets_in_use()) ? checkpoint(&s) : 0;
+	if (unlikely(ret < 0))
+		return ret;
 	do {
 		ret = try_all(&s);
 		if (ret == -EAGAIN)

@@ -22,27 +22,43 @@ static void grant(struct rondo_semaphore *s)
 	waiters_grant(&s->waiters_);
 }
 
-static int wait_in_turn(struct rondo_semaphore *s)
+int rondo__semaphore_waited(struct rondo_semaphore *s, const struct rondo_waiter *w, int error)
 {
-	struct rondo_waiter w = WAITER(s, &semaphore_class);
-	int ret = rondo__waiters_wait(&s->waiters_, &w);
-
-	s->n_granted_ -= w.granted;
-	if (w.granted && ret < 0)
+	s->n_granted_ -= w->granted;
+	if (w->granted && error < 0)
 		s->value_++;			/* Y3 */
 	/* Whoever came while we were about to run had to wait, though there was a permit (Y2). */
 	while (s->value_ > 0 && s->waiters_.first_)
 		grant(s);
-	return ret;
+	return error;
+}
+
+static int wait_in_turn(struct rondo_semaphore *s)
+{
+	struct rondo_waiter w = WAITER(s, &semaphore_class);
+
+	return rondo__semaphore_waited(s, &w, rondo__waiters_wait(&s->waiters_, &w));
+}
+
+static __attribute__((noinline)) int acquire_slowly(struct rondo_semaphore *s)
+{
+	int ret = !rondo_semaphore_locked(s) ? budget_checkpoint() : 0;
+
+	if (ret < 0)
+		return ret;
+	if (rondo_semaphore_locked(s))
+		return s->value_ < 0 ? -EINVAL : wait_in_turn(s);
+	s->value_--;
+	return 0;
 }
 
 int rondo_semaphore_acquire(struct rondo_semaphore *semaphore)
 {
-	if (likely(!rondo_semaphore_locked(semaphore))) {
-		semaphore->value_--;
-		return 0;
-	}
-	return semaphore->value_ < 0 ? -EINVAL : wait_in_turn(semaphore);
+	if (unlikely(semaphore->value_ <= 0 || semaphore->waiters_.first_ ||
+		     (semaphore->n_granted_ | budgets_in_use())))
+		return acquire_slowly(semaphore);
+	semaphore->value_--;
+	return 0;
 }
 
 int rondo_semaphore_release(struct rondo_semaphore *semaphore)

@@ -27,7 +27,8 @@ struct rondo_waiter {
 	struct rondo_waiters *list;	/* NULL: in none */
 	struct rondo_waiter *next, *prev;
 	const void *object;		/* what it waits in: for reports */
-	bool granted;			/* and not only woken; also if a cancel came later (Y3) */
+	bool granted;			/* and not only woken; also if a cancel came later (Y3). Of a
+					 * lock: it was woken to take it */
 	void (*woken)(struct rondo_waiter *w);	/* NULL: wake the task. Else it is one of several */
 };
 
@@ -90,6 +91,12 @@ static inline bool waiters_are_foreign(const struct rondo_waiters *list,
 {
 	return list->first_ && list->first_->wait.task->loop != w->wait.task->loop;
 }
+
+/* What select needs of them: may it be taken, and what to do when a waiter in the list was woken, or
+ * granted, or is to give up then: error is 0 or -ECANCELED, and is returned. */
+bool rondo__lock_is_free(const struct rondo_lock *lock);
+int rondo__lock_waited(struct rondo_lock *lock, struct rondo_waiter *w, int error);
+int rondo__semaphore_waited(struct rondo_semaphore *s, const struct rondo_waiter *w, int error);
 
 /* What a condition's waiting is, also for a barrier: see condition.c. */
 int rondo__condition_wait(struct rondo_waiters *list, struct rondo_lock *lock,

@@ -36,5 +36,6 @@ int rondo_waitgroup_wait(struct rondo_waitgroup *group)
 {
 	struct rondo_waiter w = WAITER(group, &waitgroup_class);
 
-	return group->n_pending_ ? rondo__waiters_wait(&group->waiters_, &w) : 0;
+	return group->n_pending_ ? rondo__waiters_wait(&group->waiters_, &w) :
+				   budget_checkpoint();
 }

@@ -222,8 +222,10 @@ static int wait_in_task(struct xchannel *c, enum side side, void *value)
 static int transfer(struct rondo_xchannel *channel, enum side side, void *value, bool may_wait)
 {
 	struct xchannel *c = channel_of(channel);
-	int ret;
+	int ret = may_wait && budgets_in_use() && rondo__loop ? rondo__budget_checkpoint() : 0;
 
+	if (unlikely(ret < 0))
+		return ret;
 	pthread_mutex_lock(&c->lock);
 	ret = side == SENDING ? try_send(c, value) : try_receive(c, value);
 	if (ret == -EAGAIN && may_wait)

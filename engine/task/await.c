@@ -94,6 +94,8 @@ int rondo_await_result(rondo_task *task, void *result, size_t size_bytes)
 		return -EDEADLK;
 	if (!task_is_done(task))
 		ret = join(self, task);
+	else
+		budget_yield();
 	if (ret == 0) {
 		ret = rondo_task_result(task);
 		if (ret >= 0 && size_bytes && task->result_slot)
@@ -146,6 +148,8 @@ int rondo_shield(rondo_task *task)
 		return -EDEADLK;
 	if (!task_is_done(task))
 		ret = shield(self, task);
+	else
+		budget_yield();
 	if (ret == 0) {
 		ret = rondo_task_result(task);
 		take_message(self, task);
@@ -319,6 +323,8 @@ static int gather(struct gather *g, size_t n, rondo_task *const tasks[], int res
 			g->n_pending++, gather_count(g, -ENOMEM);
 	if (!gather_is_over(g))
 		ret = gather_wait(g);
+	else
+		budget_yield();
 	if (ret == 0 && !(g->flags & RONDO_GATHER_ALL)) {
 		ret = g->error;
 		if (unlikely(ret == -ECANCELED))

@@ -135,6 +135,13 @@ static void future_settled(struct watcher *watcher, struct rondo_task *t)
 	rondo__wake(w->wait.task);
 }
 
+/* Apart, for future_wait()'s frame is what each waiting task keeps. */
+static __attribute__((noinline)) int take_at_once(const struct future *f, struct rondo_task *self)
+{
+	budget_yield();
+	return take_result(f, self);
+}
+
 static int future_wait(struct future *f, const struct wait_class *class)
 {
 	struct rondo_task *self = rondo__self();
@@ -147,7 +154,7 @@ static int future_wait(struct future *f, const struct wait_class *class)
 	if (f->loop != self->loop)
 		return -RONDO_EWRONGLOOP;
 	if (f->state != RONDO_PENDING)
-		return take_result(f, self);
+		return take_at_once(f, self);
 	if (unlikely(self->must_cancel)) {
 		if (class == &future_class) {
 			f->message = task_known(self)->message;

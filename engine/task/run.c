@@ -43,7 +43,7 @@ void rondo__run_check_thread(const struct loop *l)
  * leave ^C to whatever the child does. */
 static void forget_loop(void)
 {
-	rondo__loop = NULL;
+	loop_make_current(NULL);
 	rondo__sigint_unwatch();
 }
 

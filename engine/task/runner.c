@@ -38,7 +38,7 @@ int rondo_loop_new(const struct rondo_options *options, rondo_loop **loop)
 	ret = rondo__run_open(&rondo__kernel_linux, options, &run);
 	if (ret < 0)
 		return ret;
-	rondo__loop = NULL;		/* it does not run yet */
+	loop_make_current(NULL);		/* it does not run yet */
 	*loop = run->loop.remote;
 	return 0;
 }
@@ -50,9 +50,9 @@ int rondo_loop_run(rondo_loop *loop, rondo_fn *main, void *arg)
 
 	if (ret < 0)
 		return ret;
-	rondo__loop = &run->loop;
+	loop_make_current(&run->loop);
 	ret = rondo__run_main(run, main, arg);
-	rondo__loop = NULL;
+	loop_make_current(NULL);
 	return ret;
 }
 
@@ -63,9 +63,9 @@ int rondo_loop_run_forever(rondo_loop *loop)
 
 	if (ret < 0)
 		return ret;
-	rondo__loop = &run->loop;
+	loop_make_current(&run->loop);
 	ret = rondo__run_forever(run);
-	rondo__loop = NULL;
+	loop_make_current(NULL);
 	return ret;
 }
 
@@ -96,7 +96,7 @@ int rondo_loop_free(rondo_loop *loop)
 	ret = check(loop, &run);
 	if (ret < 0)
 		return ret;
-	rondo__loop = &run->loop;
+	loop_make_current(&run->loop);
 	rondo__run_close(run);
 	return 0;
 }

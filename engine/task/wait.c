@@ -164,6 +164,8 @@ ssize_t rondo_wait(size_t n_tasks, rondo_task *tasks[], enum rondo_return_when w
 	watch(&s, tasks);
 	if (!some_is_over(&s))
 		ret = some_wait(&s, seconds);
+	else
+		budget_yield();
 	for (size_t i = 0; i < n_tasks; i++)
 		list_remove(&s.members[i].watcher.link);
 	if (ret == 0) {

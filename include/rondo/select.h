@@ -39,6 +39,8 @@ enum rondo_select_kind {
 	RONDO_SELECT_EVENT,
 	RONDO_SELECT_GET,
 	RONDO_SELECT_PUT,
+	RONDO_SELECT_LOCK,
+	RONDO_SELECT_SEMAPHORE,
 	RONDO_SELECT_FD,
 	RONDO_SELECT_TIME
 };
@@ -109,6 +111,21 @@ static inline struct rondo_select_case rondo_select_get(struct rondo_queue *queu
 static inline struct rondo_select_case rondo_select_put(struct rondo_queue *queue, const void *value)
 {
 	return rondo__select_case(RONDO_SELECT_PUT, queue, (void *)(uintptr_t)value, 0);
+}
+
+/* A lock to be free: if this case wins, the lock is the caller's, as after rondo_lock_acquire(). The
+ * result is 0. There is no case for a condition: waiting for one lets go of its lock and takes it again,
+ * which takes time whoever wins. An event does what a select needs. */
+static inline struct rondo_select_case rondo_select_lock(struct rondo_lock *lock)
+{
+	return rondo__select_case(RONDO_SELECT_LOCK, lock, NULL, 0);
+}
+
+/* A permit to be had: if this case wins, it is the caller's. The result is what
+ * rondo_semaphore_acquire() returns. */
+static inline struct rondo_select_case rondo_select_semaphore(struct rondo_semaphore *semaphore)
+{
+	return rondo__select_case(RONDO_SELECT_SEMAPHORE, semaphore, NULL, 0);
 }
 
 /* A descriptor to be ready for one of the events of poll(2). The result is as of rondo_poll(). To know

@@ -57,6 +57,9 @@ struct rondo_options {
 	enum rondo_timers timers;
 	bool no_sigint;			/* leave SIGINT alone */
 	bool no_overflow_report;	/* do not say which task overflowed its stack */
+	/* How many awaits in a row a task may complete without waiting, such as taking free locks, before
+	 * it lets others run, and is told of a cancel; 0: as many as it likes, as in asyncio. */
+	unsigned await_budget;
 	/* Told of errors nobody retrieved, of deadlocks, of tasks that outlive their cancellation.
 	 * Runs on the loop's or a task's stack and must not await. NULL: nobody is told. */
 	void (*on_error)(const struct rondo_report *report, void *arg);

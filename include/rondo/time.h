@@ -49,5 +49,13 @@ RONDO_API RONDO_MUST_CHECK int rondo_sleep_until(uint64_t deadline_ns);
  * Returns: 0, -ECANCELED. */
 RONDO_API RONDO_MUST_CHECK int rondo_yield(void);
 
+/* Count as one await that need not wait: for loops over what never waits, such as _nowait verbs. Lets
+ * others run if the task has used up rondo_options.await_budget, else does nothing.
+ *
+ * Awaits:  one turn of the loop, if the budget is used up.
+ * Cancel:  -ECANCELED, if the budget is used up.
+ * Returns: 0, -ECANCELED. */
+RONDO_API RONDO_MUST_CHECK int rondo_checkpoint(void);
+
 RONDO_END_DECLS
 #endif

@@ -61,6 +61,7 @@ struct lock_model {
 	struct line line;
 	const struct actor *holder;
 	const struct line *others;	/* who takes it again after a condition; NULL: nobody does */
+	unsigned n_beside;		/* selects of which it is not the main case: not in the line */
 };
 
 struct rwlock_model {
@@ -74,6 +75,7 @@ struct semaphore_model {
 	struct rondo_semaphore semaphore;
 	struct line line;
 	unsigned n_held, n_max;
+	unsigned n_beside;
 };
 
 struct event_model {

@@ -47,7 +47,7 @@ void locks_sync_open(struct scene *s)
 
 static bool nobody_else_waits(const struct lock_model *m)
 {
-	return !m->line.first && !(m->others && m->others->first);
+	return !m->line.first && !m->n_beside && !(m->others && m->others->first);
 }
 
 static void take(struct actor *a, struct lock_model *m)
@@ -57,6 +57,64 @@ static void take(struct actor *a, struct lock_model *m)
 	if (!rondo_lock_locked(&m->lock))
 		rondo_sim_fail("a lock that is held says it is not");
 	m->holder = a;
+}
+
+static void let_go(struct actor *a, struct lock_model *m)
+{
+	if (m->holder != a)
+		rondo_sim_fail("a lock was lost");
+	m->holder = NULL;
+	if (rondo_lock_release(&m->lock) < 0)
+		rondo_sim_fail("a lock that was held was free");
+}
+
+static int release(struct actor *a, struct lock_model *m)
+{
+	let_go(a, m);
+	return m->n_beside || (m->others && m->others->first) ? 0 : locks_hand_on(a, &m->line);
+}
+
+static void take_permit(struct semaphore_model *m)
+{
+	if (++m->n_held > m->n_max)
+		rondo_sim_fail("%u permits of %u are taken", m->n_held, m->n_max);
+}
+
+static void let_go_of_permit(struct semaphore_model *m)
+{
+	m->n_held--;
+	if (rondo_semaphore_release(&m->semaphore) < 0)
+		rondo_sim_fail("a permit could not be given back");
+}
+
+/* What is wanted, or a lock, a permit or an event beside it; or nothing in time. Returns 0, -EAGAIN if
+ * something else won, and was given back, or an error. */
+static int get_by_select(struct actor *a, struct rondo_select_case wanted)
+{
+	struct lock_model *lock = &a->scene->locks[locks_below(N_LOCKS)];
+	struct semaphore_model *permits = &a->scene->semaphores[locks_below(N_SEMAPHORES)];
+	struct rondo_select_case cases[] = {
+		wanted, rondo_select_lock(&lock->lock), rondo_select_semaphore(&permits->semaphore),
+		rondo_select_event(locks_below(2) ? &a->scene->events[0].event : NULL),
+	};
+	int ret;
+
+	lock->n_beside++;
+	permits->n_beside++;
+	ret = rondo_select(cases, 1 + locks_below(4), locks_below(3) ? RONDO_FOREVER :
+								       locks_below(50) / 1e6);
+	lock->n_beside--;
+	permits->n_beside--;
+	if (ret >= 0 && cases[ret].result < 0)
+		rondo_sim_fail("a select ended with %d", cases[ret].result);
+	if (ret == 1) {
+		take(a, lock);
+		let_go(a, lock);
+	} else if (ret == 2) {
+		take_permit(permits);
+		let_go_of_permit(permits);
+	}
+	return ret > 0 || ret == -ETIMEDOUT ? -EAGAIN : ret;
 }
 
 static int acquire(struct actor *a, struct lock_model *m)
@@ -73,14 +131,16 @@ static int acquire(struct actor *a, struct lock_model *m)
 	return ret;
 }
 
-static int release(struct actor *a, struct lock_model *m)
+static int acquire_by_select(struct actor *a, struct lock_model *m)
 {
-	if (m->holder != a)
-		rondo_sim_fail("a lock was lost");
-	m->holder = NULL;
-	if (rondo_lock_release(&m->lock) < 0)
-		rondo_sim_fail("a lock that was held was free");
-	return m->others && m->others->first ? 0 : locks_hand_on(a, &m->line);
+	bool at_once = !m->holder && nobody_else_waits(m);
+	int ret;
+
+	locks_enter(a, &m->line);
+	ret = locks_leave(a, at_once, get_by_select(a, rondo_select_lock(&m->lock)));
+	if (ret == 0)
+		take(a, m);
+	return ret;
 }
 
 /* The first error counts. */
@@ -92,10 +152,10 @@ static int both(int first, int second)
 int locks_use_lock(struct actor *a)
 {
 	struct lock_model *m = &a->scene->locks[locks_below(N_LOCKS)];
-	int ret = acquire(a, m);
+	int ret = locks_below(3) ? acquire(a, m) : acquire_by_select(a, m);
 
 	if (ret < 0)
-		return ret;
+		return ret == -EAGAIN ? 0 : ret;
 	ret = locks_pause(a);
 	return both(ret, release(a, m));
 }
@@ -182,27 +242,26 @@ int locks_use_rwlock(struct actor *a)
 
 static int give_back(struct actor *a, struct semaphore_model *m)
 {
-	m->n_held--;
-	if (rondo_semaphore_release(&m->semaphore) < 0)
-		rondo_sim_fail("a permit could not be given back");
-	return locks_hand_on(a, &m->line);
+	let_go_of_permit(m);
+	return m->n_beside ? 0 : locks_hand_on(a, &m->line);
 }
 
 int locks_use_semaphore(struct actor *a)
 {
 	struct semaphore_model *m = &a->scene->semaphores[locks_below(N_SEMAPHORES)];
-	bool at_once = !m->line.first && m->n_held < m->n_max;
+	bool alone = !m->line.first && !m->n_beside, at_once = alone && m->n_held < m->n_max;
 	int ret;
 
-	if (!m->line.first && rondo_semaphore_locked(&m->semaphore) == at_once)
+	if (alone && rondo_semaphore_locked(&m->semaphore) == at_once)
 		rondo_sim_fail("a semaphore of %u with %u taken is wrong about it", m->n_max,
 			       m->n_held);
 	locks_enter(a, &m->line);
-	ret = locks_leave(a, at_once, rondo_semaphore_acquire(&m->semaphore));
+	ret = locks_below(3) ? rondo_semaphore_acquire(&m->semaphore) :
+			       get_by_select(a, rondo_select_semaphore(&m->semaphore));
+	ret = locks_leave(a, at_once, ret);
 	if (ret < 0)
-		return ret;
-	if (++m->n_held > m->n_max)
-		rondo_sim_fail("%u permits of %u are taken", m->n_held, m->n_max);
+		return ret == -EAGAIN ? 0 : ret;
+	take_permit(m);
 	ret = locks_pause(a);
 	return both(ret, give_back(a, m));
 }
