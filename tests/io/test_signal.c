@@ -529,6 +529,37 @@ static void test_handlers_are_called_and_removed(void **state)
 	assert_true(is_default(SIGUSR1) && is_default(SIGUSR2));
 }
 
+/* N2: a signal that the program took over meanwhile stays with it. */
+static void theirs(int signal, siginfo_t *info, void *context)
+{
+	(void)signal, (void)info, (void)context;
+}
+
+static int takes_over(void *arg)
+{
+	struct sigaction now, own = { .sa_flags = arg ? SA_SIGINFO : 0 };
+	rondo_signal *s;
+
+	if (arg)
+		own.sa_sigaction = theirs;
+	else
+		own.sa_handler = SIG_IGN;
+	CHECK_EQUAL(rondo_signal_open_one(SIGUSR1, &s), 0);
+	CHECK_EQUAL(sigaction(SIGUSR1, &own, NULL), 0);
+	CHECK_EQUAL(rondo_signal_close(s), 0);
+	CHECK_EQUAL(sigaction(SIGUSR1, NULL, &now), 0);
+	CHECK(arg ? now.sa_sigaction == theirs : now.sa_handler == SIG_IGN);
+	signal(SIGUSR1, SIG_DFL);
+	return 0;
+}
+
+static void test_a_handler_of_the_program_stays(void **state)
+{
+	(void)state;
+	run_ok(takes_over, NULL);
+	run_ok(takes_over, word("SA_SIGINFO"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -545,6 +576,7 @@ int main(void)
 		cmocka_unit_test(test_sigint_is_the_programs_while_it_wants_it),
 		cmocka_unit_test(test_a_signal_of_another_thread_is_received),
 		cmocka_unit_test(test_handlers_are_called_and_removed),
+		cmocka_unit_test(test_a_handler_of_the_program_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@
 #include "rondo/socket.h"
 #include "rondo/splice.h"
 #include "rondo_sim.h"
+#include "task/debug.h"
 
 static struct told {
 	unsigned n;
@@ -554,6 +555,30 @@ static void test_cancelling_from_another_thread_is_a_bug(void **state)
 	assert_bug(run_foreign, "another thread");
 }
 
+/* Reports are cut off where there is no room, wherever that is. */
+static void test_frames_are_cut_off(void **state)
+{
+	void *frames[] = { (void *)(uintptr_t)keep, (void *)(uintptr_t)on_error };
+	char all[256] = "", part[256];
+
+	(void)state;
+	rondo__debug_add_frames(all, sizeof(all), "here", frames, 0);
+	assert_string_equal(all, "");
+	rondo__debug_add_frames(all, sizeof(all), "here", frames, 2);
+	assert_true(!strncmp(all, "here:\n  #0 ", 11) && strstr(all, "\n  #1 "));
+	for (size_t size = 1; size <= strlen(all) + 1; size++) {
+		memset(part, 'x', sizeof(part));
+		part[0] = '\0';
+		rondo__debug_add_frames(part, size, "here", frames, 2);
+		assert_int_equal(strlen(part), size - 1);
+		assert_memory_equal(part, all, size - 1);
+		assert_int_equal(part[size], 'x');
+		rondo__debug_add_frames(part, size, "there", frames, 2);	/* full */
+		assert_memory_equal(part, all, size - 1);
+		assert_int_equal(part[size], 'x');
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -571,6 +596,7 @@ int main(void)
 		cmocka_unit_test(test_debug_mode_in_the_simulated_kernel),
 		cmocka_unit_test(test_there_are_no_stats_without_debug_mode),
 		cmocka_unit_test(test_cancelling_from_another_thread_is_a_bug),
+		cmocka_unit_test(test_frames_are_cut_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

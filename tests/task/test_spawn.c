@@ -310,6 +310,71 @@ static void test_a_start_that_cannot_end_is_reported(void **state)
 	assert_log("deadlock: waits for the start of task 'Task-2' start:-125");
 }
 
+/* --- a cancel in every turn -------------------------------------------------------------------- */
+
+struct turn_of_cancel {
+	unsigned n;
+	bool spawns;			/* who waits for room meanwhile */
+	int spawned;
+};
+
+static int cancels_group(void *arg)
+{
+	const struct turn_of_cancel *t = arg;
+
+	CHECK_EQUAL(yield_times(t->n), 0);
+	rondo_task_group_cancel(&group);
+	return 0;
+}
+
+static int spawns_late(void *arg)
+{
+	struct turn_of_cancel *t = arg;
+
+	t->spawned = rondo_task_group_spawn(&group, counted, (void *)1);
+	return 0;
+}
+
+/* Between the last child's end and the owner's turn it is too late to cancel, and nobody is asked. */
+static int cancel_in_turn(void *arg)
+{
+	struct turn_of_cancel *t = arg;
+	rondo_task *late = NULL, *canceller;
+
+	CHECK_EQUAL(begin_limited(t->spawns ? 1 : 0), 0);
+	CHECK_EQUAL(rondo_task_group_spawn(&group, counted, (void *)2), 0);
+	canceller = rondo_create_task(cancels_group, t);
+	if (t->spawns)
+		late = rondo_create_task(spawns_late, t);
+	CHECK_EQUAL(rondo_task_group_end(&group, 0), 0);
+	CHECK_EQUAL(rondo_cancelling(rondo_current_task()), 0);
+	CHECK_EQUAL(rondo_yield(), 0);
+	CHECK_EQUAL(rondo_await(canceller), 0);
+	if (late)
+		CHECK_EQUAL(rondo_await(late), 0);
+	CHECK_EQUAL(n_inside, 0);
+	CHECK(t->spawned == 0 || t->spawned == -EPERM);
+	return t->spawned;
+}
+
+static void test_a_group_may_be_cancelled_in_any_turn(void **state)
+{
+	unsigned n_spawned = 0, n_refused = 0;
+
+	(void)state;
+	for (unsigned n = 0; n < 10; n++) {
+		struct turn_of_cancel t = { .n = n };
+
+		assert_run(cancel_in_turn, &t, 0);
+		t = (struct turn_of_cancel){ .n = n, .spawns = true };
+		assert_true(rondo_run(cancel_in_turn, &t) <= 0);
+		assert_checks_passed();
+		n_spawned += t.spawned == 0;
+		n_refused += t.spawned == -EPERM;
+	}
+	assert_true(n_spawned && n_refused);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +388,7 @@ int main(void)
 		cmocka_unit_test(test_cancelling_a_starter_cancels_the_child),
 		cmocka_unit_test(test_starting_fits_the_matrix),
 		cmocka_unit_test(test_a_start_that_cannot_end_is_reported),
+		cmocka_unit_test(test_a_group_may_be_cancelled_in_any_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
