@@ -309,7 +309,7 @@ int cmd_cp(int argc, char **argv)
 		/* A limit on file sizes is to be an error; where the kernel needs no worker
 		 * thread to write (xfs, btrfs), it would be our death. */
 		signal(SIGXFSZ, SIG_IGN);
-		ret = rondo_run(cp_main, &c);
+		ret = rondo_run_with(rondo_options_from_environment(), cp_main, &c);
 		ret = ret < 0 ? report(&c, ret) : CLI_OK;
 	}
 	free(dst);

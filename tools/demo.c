@@ -2,7 +2,8 @@
 /* demo.c - `rondo demo`: the programs of tools/examples/, one after the other.
  *
  * The build compiles each of them a second time for this program, with main renamed
- * example_<name>. */
+ * example_<name>, and rondo_run() demo_run(). */
+#include <rondo.h>
 #include <stdio.h>
 
 #include "cli.h"
@@ -14,6 +15,14 @@ int example_create_task(void);
 int example_random(int argc, char **argv);
 int example_random_sleep(int argc, char **argv);
 int example_overlap(void);
+
+/* In place of the examples' rondo_run(): for RONDO_DEBUG. */
+int demo_run(rondo_fn *main, void *arg);
+
+int demo_run(rondo_fn *main, void *arg)
+{
+	return rondo_run_with(rondo_options_from_environment(), main, arg);
+}
 
 static int random_42(void)
 {

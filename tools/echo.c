@@ -148,7 +148,8 @@ static int run_server(struct server *s)
 		snprintf(what, sizeof(what), "port %ld", s->port);
 		return cli_fail_error(what, ret);
 	}
-	ret = rondo_run_workers((unsigned)s->n_workers, worker, s);
+	ret = rondo_run_workers_with(rondo_options_from_environment(), (unsigned)s->n_workers, worker,
+				     s);
 	if (ret == -EINTR || ret == -ECANCELED)
 		return CLI_OK;		/* ^C is how a server ends */
 	return ret < 0 ? cli_fail_run("echo", ret) : CLI_OK;

@@ -49,6 +49,19 @@ static void report(const struct loop *l, struct rondo_task *t, const char *messa
 		l->options.on_error(&r, l->options.on_error_arg);
 }
 
+const struct rondo_options *rondo_options_from_environment(void)
+{
+	static __thread struct rondo_options options;
+	const char *debug = getenv("RONDO_DEBUG");
+
+	options = (struct rondo_options){ 0 };
+	if (debug && debug[0] && strcmp(debug, "0") != 0) {
+		options.debug = true;
+		options.on_error = rondo_report_print;
+	}
+	return &options;
+}
+
 /* --- where tasks come from ------------------------------------------------------------------- */
 
 /* Without memory it is not known. */

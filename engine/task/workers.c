@@ -8,6 +8,7 @@
 #include "task/run.h"
 
 struct workers {
+	const struct rondo_options *options;
 	rondo_fn *main;
 	void *arg;
 	pthread_mutex_t lock;
@@ -85,7 +86,7 @@ static void *worker_thread(void *arg)
 	struct worker *w = arg;
 
 	worker_number = w->number;
-	worker_ended(w->workers, rondo_run(worker_main, w));
+	worker_ended(w->workers, rondo_run_with(w->workers->options, worker_main, w));
 	worker_number = 0;
 	return NULL;
 }
@@ -114,9 +115,11 @@ static void run_all(struct workers *all)
 		pthread_join(all->all[i].thread, NULL);
 }
 
-int rondo_run_workers(unsigned n_workers, rondo_fn *main, void *arg)
+int rondo_run_workers_with(const struct rondo_options *options, unsigned n_workers, rondo_fn *main,
+			   void *arg)
 {
-	struct workers all = { .main = main, .arg = arg, .n = n_workers ? n_workers : n_cpus() };
+	struct workers all = { .options = options, .main = main, .arg = arg,
+			       .n = n_workers ? n_workers : n_cpus() };
 
 	if (rondo__loop)
 		return -EBUSY;
@@ -130,4 +133,9 @@ int rondo_run_workers(unsigned n_workers, rondo_fn *main, void *arg)
 	pthread_mutex_destroy(&all.lock);
 	free(all.all);
 	return all.error ? all.error : all.result;
+}
+
+int rondo_run_workers(unsigned n_workers, rondo_fn *main, void *arg)
+{
+	return rondo_run_workers_with(NULL, n_workers, main, arg);
 }

@@ -9,8 +9,8 @@
  *   - handles that were never used up and descriptors that were never closed, when the loop closes.
  * Where a task was created is known, and told with each report that concerns it.
  *
- * The library reads no environment variable: a program that wants one, such as RONDO_DEBUG=1, sets
- * the option. For the backtraces, debug mode takes a signal, SIGURG unless options say otherwise,
+ * The library reads no environment variable unasked: a program that wants RONDO_DEBUG=1 to turn on
+ * debug mode runs with rondo_options_from_environment(). For the backtraces, debug mode takes a signal, SIGURG unless options say otherwise,
  * if nobody else has it, until the last loop in debug mode closes; a call that blocks the thread
  * may then fail with EINTR, and a thread for each loop watches over it. Without debug mode there is
  * none of it, and it costs nothing. */
@@ -21,6 +21,18 @@
 #include "rondo/task.h"
 
 RONDO_BEGIN_DECLS
+
+/* Make options of the environment: with RONDO_DEBUG set, and not to nothing or to 0, debug mode, whose
+ * reports rondo_report_print() prints; else defaults. What PYTHONASYNCIODEBUG is to asyncio, but only
+ * for who asks:
+ *
+ *     return rondo_run_with(rondo_options_from_environment(), main_task, NULL) < 0;
+ *
+ * Owns:    the options are the library's, for this thread, and hold until its next call; copy them to
+ *          add to them.
+ * Awaits:  no.
+ * Returns: the options. */
+RONDO_API const struct rondo_options *rondo_options_from_environment(void);
 
 /* Find out which calls led to where a task waits, innermost first; for the running task, to here.
  * Reads unwind tables where the C library can (glibc), else follows frame pointers.

@@ -102,6 +102,14 @@ RONDO_API int rondo_run_with(const struct rondo_options *options, rondo_fn *main
  * Returns: 0 or more if all did (the highest), else the first error. */
 RONDO_API int rondo_run_workers(unsigned n_workers, rondo_fn *main, void *arg);
 
+/* Run workers with options, each loop the same; NULL means defaults. Else as rondo_run_workers().
+ *
+ * Owns:    options must stay until this returns.
+ * Awaits:  no.
+ * Returns: as rondo_run_workers(). */
+RONDO_API int rondo_run_workers_with(const struct rondo_options *options, unsigned n_workers,
+				     rondo_fn *main, void *arg);
+
 /* Tell the number of the calling worker, 0 to n_workers - 1; 0 outside rondo_run_workers().
  *
  * Awaits:  no.
