@@ -38,7 +38,7 @@ static int async_main(void *arg)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (ret < 0 || (ret = rondo_start_server(serve, NULL, "127.0.0.1", port, NULL, &server)) < 0)
-		return ret;
+		return fprintf(stderr, "graceful: %s\n", rondo_strerror(ret)), ret;
 	ret = rondo_getsockname(rondo_server_socket(server, 0), (void *)&at, &size);
 	printf("listening on port %d\n", ntohs(at.sin_port));
 	if (ret == 0)
@@ -56,5 +56,5 @@ static int async_main(void *arg)
 
 int main(int argc, char **argv)
 {
-	return argc < 1 || rondo_run(async_main, argv) < 0;
+	return argc < 1 || rondo_run_with(rondo_options_from_environment(), async_main, argv) < 0;
 }

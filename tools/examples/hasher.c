@@ -4,35 +4,32 @@
 #include <inttypes.h>
 #include <rondo.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-enum { AT_ONCE = 8, N_FILES = 4096, BLOCK = 16384 };
+enum { AT_ONCE = 8, BLOCK = 16384 };
 
 struct files {
 	int n;
 	char **names;
-	uint64_t hashes[N_FILES];
+	uint64_t *hashes;
 };
-
-static int hash_file(const char *name, uint64_t *hash)
-{
-	unsigned char block[BLOCK];
-	int fd = rondo_open(name, O_RDONLY, 0);
-	ssize_t n = fd;
-
-	*hash = UINT64_C(0xcbf29ce484222325);
-	while (fd >= 0 && (n = rondo_read(fd, block, sizeof(block))) > 0)
-		for (ssize_t i = 0; i < n; i++)
-			*hash = (*hash ^ block[i]) * UINT64_C(0x100000001b3);
-	if (fd >= 0)
-		rondo_close(fd);
-	if (n < 0)
-		fprintf(stderr, "hasher: %s: %s\n", name, rondo_strerror((int)n));
-	return (int)n;
-}
 
 RONDO_ASYNC(hash_one, (struct files *, files), (int, i))
 {
-	return hash_file(files->names[i], &files->hashes[i]);
+	unsigned char block[BLOCK];
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	int fd = rondo_open(files->names[i], O_RDONLY, 0);
+	ssize_t n = fd;
+
+	while (fd >= 0 && (n = rondo_read(fd, block, sizeof(block))) > 0)
+		for (ssize_t j = 0; j < n; j++)
+			hash = (hash ^ block[j]) * UINT64_C(0x100000001b3);
+	files->hashes[i] = hash;
+	if (fd >= 0)
+		rondo_close(fd);
+	if (n < 0)
+		fprintf(stderr, "hasher: %s: %s\n", files->names[i], rondo_strerror((int)n));
+	return (int)n;
 }
 
 static int async_main(void *arg)
@@ -53,8 +50,9 @@ static int async_main(void *arg)
 
 int main(int argc, char **argv)
 {
-	static struct files files;
+	struct files files = { argc - 1, argv + 1, calloc((size_t)argc, sizeof(*files.hashes)) };
+	int ret = files.hashes ? rondo_run_with(rondo_options_from_environment(), async_main, &files) : -1;
 
-	files.n = argc - 1 < N_FILES ? argc - 1 : N_FILES, files.names = argv + 1;
-	return rondo_run(async_main, &files) < 0;
+	free(files.hashes);
+	return ret < 0;
 }

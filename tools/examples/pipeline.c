@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* pipeline.c - the ten commonest words of a text: four programs joined by pipes, as a shell would, and
- * what the last one prints is read line by line.
- *
- *     pipeline < TEXT */
+ * what the last one prints is read line by line: pipeline < TEXT */
 #define _GNU_SOURCE 1			/* pipe2 */
+#include <errno.h>
 #include <fcntl.h>
 #include <rondo.h>
 #include <stdio.h>
@@ -22,7 +21,7 @@ static const char *const stages[N_STAGES][5] = {
 static int start(int i, int *from, rondo_process **p)
 {
 	struct rondo_process_options o = { .argv = stages[i], .in = { RONDO_STDIO_FD, *from } };
-	int to[2] = { -1, -1 }, ret = i + 1 < N_STAGES ? pipe2(to, O_CLOEXEC) : 0;
+	int to[2] = { -1, -1 }, ret = i + 1 < N_STAGES && pipe2(to, O_CLOEXEC) < 0 ? -errno : 0;
 
 	o.out.kind = i + 1 < N_STAGES ? RONDO_STDIO_FD : RONDO_STDIO_PIPE;
 	o.out.fd = to[1];
@@ -37,7 +36,7 @@ static int start(int i, int *from, rondo_process **p)
 static int async_main(void *arg)
 {
 	rondo_process *children[N_STAGES] = { NULL };
-	int ret = 0, from = dup(STDIN_FILENO);
+	int from = dup(STDIN_FILENO), ret = from < 0 ? -errno : 0;
 	const char *line;
 	ssize_t n = 0;
 
@@ -56,5 +55,5 @@ static int async_main(void *arg)
 
 int main(void)
 {
-	return rondo_run(async_main, NULL) < 0;
+	return rondo_run_with(rondo_options_from_environment(), async_main, NULL) < 0;
 }

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* proxy.c - a line-based proxy: passes lines on, both ways, and shows them:
- * example_proxy PORT TO_HOST TO_PORT */
-#include <errno.h>
+/* proxy.c - passes lines on, both ways, and shows them: example_proxy PORT TO_HOST TO_PORT */
 #include <rondo.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static char **arguments;
 
 RONDO_ASYNC(pass, (rondo_stream *, from), (rondo_stream *, to), (const char *, arrow))
 {
@@ -26,11 +22,11 @@ RONDO_ASYNC(pass, (rondo_stream *, from), (rondo_stream *, to), (const char *, a
 
 static int serve(rondo_stream *client, void *arg)
 {
+	char **to = arg;
 	rondo_stream *server;
-	int ret = rondo_open_connection(arguments[2], (uint16_t)atoi(arguments[3]), NULL, &server);
 	rondo_task *ways[2];
+	int ret = rondo_open_connection(to[0], (uint16_t)atoi(to[1]), NULL, &server);
 
-	(void)arg;
 	if (ret < 0)
 		return rondo_stream_printf(client, "proxy: %s\n", rondo_strerror(ret));
 	ways[0] = pass_task(client, server, ">");
@@ -40,20 +36,25 @@ static int serve(rondo_stream *client, void *arg)
 	return ret;
 }
 
-static int async_main(void *port)
+static int async_main(void *arg)
 {
+	char **argv = arg;
 	rondo_server *server;
-	int ret = rondo_start_server(serve, NULL, "127.0.0.1", *(uint16_t *)port, NULL, &server);
+	int ret = rondo_start_server(serve, argv + 2, "127.0.0.1", (uint16_t)atoi(argv[1]), NULL, &server);
 
-	if (ret == 0 && printf("passing on what comes to port %d\n", rondo_server_port(server)) > 0)
-		ret = fflush(stdout) ? -EIO : rondo_server_serve_forever(server);
+	if (ret < 0)
+		return fprintf(stderr, "proxy: %s\n", rondo_strerror(ret)), ret;
+	printf("passing on what comes to port %d\n", rondo_server_port(server));
+	fflush(stdout);
+	ret = rondo_server_serve_forever(server);
+	rondo_server_free(server);
 	return ret;
 }
 
 int main(int argc, char **argv)
 {
-	uint16_t port = argc == 4 ? (uint16_t)atoi(argv[1]) : 0;
-
-	arguments = argv;
-	return argc != 4 ? 2 : rondo_run(async_main, &port) < 0;
+	if (argc == 4)
+		return rondo_run_with(rondo_options_from_environment(), async_main, argv) < 0;
+	fprintf(stderr, "usage: proxy PORT TO_HOST TO_PORT\n");
+	return 2;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* scanner.c - which TCP ports are open? Many at once, each with a time limit:
- * example_scanner HOST FIRST LAST, for a numeric address. */
+/* scanner.c - which TCP ports are open? example_scanner HOST FIRST LAST, for a numeric address. */
 #include <errno.h>
 #include <rondo.h>
 #include <stdio.h>
@@ -26,7 +25,9 @@ RONDO_ASYNC(try_port, (struct scan *, scan), (int, port))
 	scan->open[port] = fd >= 0;
 	if (fd >= 0)
 		return rondo_close(fd);
-	return fd == -ECANCELED || fd == -EINVAL ? fd : 0;	/* closed, filtered, unreachable */
+	if (fd != -EINVAL && fd != -EMFILE && fd != -ENFILE)	/* those say nothing about the port */
+		return fd == -ECANCELED ? fd : 0;	/* closed, filtered, unreachable */
+	return fprintf(stderr, "scanner: port %d: %s\n", port, rondo_strerror(fd)), fd;
 }
 
 static int async_main(void *arg)
@@ -52,9 +53,7 @@ int main(int argc, char **argv)
 
 	if (argc == 4)
 		scan = (struct scan){ argv[1], atoi(argv[2]), atoi(argv[3]), { false } };
-	if (argc != 4 || scan.first < 1 || scan.last > 65535) {
-		fprintf(stderr, "usage: scanner HOST FIRST LAST\n");
-		return 2;
-	}
-	return rondo_run(async_main, &scan) < 0;
+	if (argc != 4 || scan.first < 1 || scan.last > 65535)
+		return fprintf(stderr, "usage: scanner HOST FIRST LAST\n"), 2;
+	return rondo_run_with(rondo_options_from_environment(), async_main, &scan) < 0;
 }

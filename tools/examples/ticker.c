@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* ticker.c - a little cron: each command at its interval, by the time it was due and not by when the last
- * run ended, so that nothing drifts; one that takes too long misses turns instead of running twice
- * at once. SIGTERM ends it, after what runs.
- *
- *     ticker SECONDS COMMAND [SECONDS COMMAND]... */
+/* ticker.c - a little cron: each command at its interval, by the time it was due, so that nothing
+ * drifts; one that takes too long misses turns. SIGTERM ends it. See the usage below. */
 #include <rondo.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 RONDO_ASYNC(run_every, (uint64_t, start), (uint64_t, interval), (const char *, command))
 {
-	struct rondo_process_options o = { .shell = command };
+	const struct rondo_process_options o = { .shell = command };
 	struct rondo_process_result result;
+	struct rondo_mask mask;
 	int ret = 0;
 
 	for (uint64_t n = 0; ret == 0; n++) {
-		struct rondo_mask mask;
-
 		while (start + (n + 1) * interval < rondo_now_ns())
 			n++;				/* missed */
 		if ((ret = rondo_sleep_until(start + n * interval)) < 0)
@@ -42,7 +38,7 @@ static int async_main(void *arg)
 
 	if (ret < 0 || (ret = rondo_task_group_begin(&jobs)) < 0)
 		return ret;
-	for (char **a = arg; ret == 0 && a[0] && a[1] && atof(a[0]) > 0; a += 2)
+	for (char **a = arg; ret == 0 && a[0]; a += 2)
 		ret = rondo_task_group_add(&jobs, run_every_task(now, (uint64_t)(atof(a[0]) * 1e9), a[1]));
 	if (ret == 0)
 		ret = rondo_signal_next(signals, NULL);
@@ -54,5 +50,11 @@ static int async_main(void *arg)
 
 int main(int argc, char **argv)
 {
-	return argc < 3 || rondo_run(async_main, argv + 1) < 0;
+	int i = 1;
+
+	while (i + 1 < argc && atof(argv[i]) >= 1e-6 && atof(argv[i]) <= 1e9)
+		i += 2;
+	if (i == 1 || i < argc)
+		return fprintf(stderr, "usage: ticker SECONDS COMMAND [SECONDS COMMAND]...\n"), 2;
+	return rondo_run_with(rondo_options_from_environment(), async_main, argv + 1) < 0;
 }

@@ -45,6 +45,8 @@ static int serve(void *arg)
 		fflush(stdout);
 		ret = rondo_server_serve_forever(server);
 		rondo_server_free(server);
+	} else {
+		fprintf(stderr, "tls_echo: %s\n", rondo_strerror(ret));
 	}
 	rondo_tls_context_free(tls);
 	return ret;
@@ -52,8 +54,7 @@ static int serve(void *arg)
 
 int main(int argc, char **argv)
 {
-	if (argc >= 3)
-		return rondo_run(serve, argv) < 0;
-	fprintf(stderr, "usage: tls_echo CERT KEY [PORT]\n");
-	return 2;
+	if (argc < 3)
+		return fprintf(stderr, "usage: tls_echo CERT KEY [PORT]\n"), 2;
+	return rondo_run_with(rondo_options_from_environment(), serve, argv) < 0;
 }

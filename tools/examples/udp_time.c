@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* udp_time.c - tells the time to whoever sends it a datagram: example_udp_time PORT
  * (0: any; it says which). */
+#include <errno.h>
 #include <rondo.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,8 @@ static int serve(rondo_udp *udp)
 
 	while ((n = rondo_udp_recv_from(udp, buf, sizeof(buf), &from)) >= 0) {
 		n = rondo_udp_send_to(udp, buf, utc_now(buf, sizeof(buf)), &from);
+		if (n == -ECANCELED)
+			break;
 		if (n < 0)		/* one asker is gone; the others are not */
 			fprintf(stderr, "udp_time: %s\n", rondo_strerror((int)n));
 	}
@@ -48,5 +51,5 @@ int main(int argc, char **argv)
 {
 	uint16_t port = argc > 1 ? (uint16_t)atoi(argv[1]) : 0;
 
-	return rondo_run(async_main, &port) < 0;
+	return rondo_run_with(rondo_options_from_environment(), async_main, &port) < 0;
 }

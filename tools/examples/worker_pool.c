@@ -34,7 +34,7 @@ static int async_main(void *arg)
 	const int n_jobs = *(int *)arg;
 	rondo_task *workers[N_WORKERS];
 	struct jobs todo;
-	int n_done = 0, ret = jobs_init(&todo, ROOM);
+	int ended, n_done = 0, ret = jobs_init(&todo, ROOM);
 
 	if (ret < 0)
 		return ret;
@@ -44,17 +44,16 @@ static int async_main(void *arg)
 		ret = jobs_put(&todo, (struct job){ i, 0.01 * (1 + i % 3) });
 	if (ret == 0)
 		ret = rondo_queue_join(&todo.queue);
-	rondo_queue_shutdown(&todo.queue, false);
-	if (ret == 0)
-		ret = rondo_gather(N_WORKERS, workers, NULL, RONDO_GATHER_CANCEL_REST);
+	rondo_queue_shutdown(&todo.queue, true);	/* nothing is left, or was interrupted */
+	ended = rondo_gather(N_WORKERS, workers, NULL, RONDO_GATHER_CANCEL_REST);	/* they use ours */
 	printf("%d jobs done\n", n_done);
 	jobs_free(&todo);
-	return ret;
+	return ret < 0 ? ret : ended;
 }
 
 int main(int argc, char **argv)
 {
 	int n_jobs = argc > 1 ? atoi(argv[1]) : 9;
 
-	return rondo_run(async_main, &n_jobs) < 0;
+	return rondo_run_with(rondo_options_from_environment(), async_main, &n_jobs) < 0;
 }
