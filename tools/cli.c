@@ -73,7 +73,7 @@ bool cli_number(const char *text, long min, long max, long *value)
 
 	errno = 0;
 	n = strtol(text, &end, 10);
-	if (errno || end == text || *end || n < min || n > max)
+	if (errno || !isdigit((unsigned char)text[*text == '-']) || *end || n < min || n > max)
 		return false;
 	*value = n;
 	return true;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* rondo.c - the rondo program: one name, several commands. */
 #include <errno.h>
+#include <fcntl.h>
 #include <rondo.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -32,6 +34,39 @@ static int help(void)
 	return CLI_OK;
 }
 
+static bool asks_for_help(const char *argument)
+{
+	return !strcmp(argument, "--help") || !strcmp(argument, "-h");
+}
+
+static int help_with(int i)
+{
+	printf("rondo %s %s\n\n  %s\n", commands[i].name, commands[i].arguments, commands[i].what);
+	return CLI_OK;
+}
+
+/* bench and sim know more of themselves. */
+static int run(int i, int argc, char **argv)
+{
+	if (argc == 2 && asks_for_help(argv[1]) && commands[i].run != cmd_bench &&
+	    commands[i].run != cmd_sim)
+		return help_with(i);
+	return commands[i].run(argc, argv);
+}
+
+/* Called with a standard descriptor closed (>&-), the next file that is opened would get its number, and
+ * what we say would be written into that. Nothing can be read from, or written to, these in its place. */
+static void fill_standard(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", fcntl(STDIN_FILENO, F_GETFD) < 0 ? O_WRONLY : O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 /* What a command printed may still wait in stdio: a full disk is known only now. */
 static int printed(int status)
 {
@@ -44,7 +79,8 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "help";
 
-	if (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h"))
+	fill_standard();
+	if (!strcmp(name, "help") || asks_for_help(name))
 		return printed(help());
 	if (!strcmp(name, "--version")) {
 		printf("rondo %s\n", rondo_version());
@@ -52,6 +88,6 @@ int main(int argc, char **argv)
 	}
 	for (int i = 0; i < N_COMMANDS; i++)
 		if (!strcmp(name, commands[i].name))
-			return printed(commands[i].run(argc - 1, argv + 1));
+			return printed(run(i, argc - 1, argv + 1));
 	return cli_usage(name, "unknown command; try `rondo help`");
 }

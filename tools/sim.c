@@ -51,7 +51,7 @@ static bool parse_u64(const char *text, uint64_t *value)
 	char *end;
 
 	errno = 0;
-	*value = strtoull(text, &end, 0);
+	*value = strtoull(text, &end, strncmp(text, "0x", 2) ? 10 : 16);
 	return *text >= '0' && *text <= '9' && !*end && !errno;
 }
 
@@ -68,6 +68,27 @@ static const struct workload *workload_by_name(const char *name)
 	return NULL;
 }
 
+/* "1,22,333" */
+static bool is_list_of_numbers(const char *text)
+{
+	size_t n = strspn(text, "0123456789");
+
+	return n && (!text[n] || (text[n] == ',' && is_list_of_numbers(text + n + 1)));
+}
+
+static int nothing(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+static bool are_faults(const char *names)
+{
+	const struct rondo_sim_options o = { .only_faults = names };
+
+	return rondo_sim_run(&o, nothing, NULL) != -EINVAL;
+}
+
 /* One option with a value. */
 static int take_value(struct arguments *a, const char *option, const char *value)
 {
@@ -78,7 +99,7 @@ static int take_value(struct arguments *a, const char *option, const char *value
 	if (!strcmp(option, "--first"))
 		return parse_u64(value, &a->first) ? 0 : bad(value, "not a seed");
 	if (!strcmp(option, "--seeds"))
-		return parse_u64(value, &a->n_seeds) ? 0 : bad(value, "not a number");
+		return parse_u64(value, &a->n_seeds) && a->n_seeds ? 0 : bad(value, "not a number of seeds");
 	if (!strcmp(option, "--until"))
 		return parse_u64(value, &a->until) ? 0 : bad(value, "not a number");
 	if (!strcmp(option, "--tasks"))
@@ -88,11 +109,11 @@ static int take_value(struct arguments *a, const char *option, const char *value
 	if (!strcmp(option, "--hang"))
 		return cli_number(value, 1, 86400, &a->hang_s) ? 0 : bad(value, "not 1 to 86400");
 	if (!strcmp(option, "--faults"))
-		a->faults = value;
-	else if (!strcmp(option, "--list"))
+		return a->faults = value, are_faults(value) ? 0 : bad(value, "no such faults");
+	if (!strcmp(option, "--list"))
 		a->list = value;
 	else if (!strcmp(option, "--keep"))
-		a->kept = value;
+		return a->kept = value, is_list_of_numbers(value) ? 0 : bad(value, "not a list of numbers");
 	else if (!strcmp(option, "--resume"))
 		a->resume = value;
 	else
@@ -114,8 +135,11 @@ static int parse(int argc, char **argv, struct arguments *a)
 		else if (argv[i][0] == '-') {
 			ret = take_value(a, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
 			i++;
-		} else if (!(a->workload = workload_by_name(argv[i])))
+		} else if (a->workload) {
+			ret = bad(argv[i], "one workload at a time, or all");
+		} else if (!(a->workload = workload_by_name(argv[i]))) {
 			ret = bad(argv[i], "no such workload; try `rondo sim --help`");
+		}
 		if (ret != 0)
 			return ret;
 	}
@@ -208,17 +232,17 @@ static void read_record(const char *path, struct campaign *c)
 		fclose(f);
 }
 
-static void write_record(const char *path, const struct campaign *c)
+static int write_record(const char *path, const struct campaign *c)
 {
 	FILE *f = path ? fopen(path, "a") : NULL;
 
 	if (!f)
-		return;
+		return path ? -errno : 0;
 	fprintf(f, "%s %llu %llu %llu %llu %llu %llu %f\n", c->workload->name,
 		(unsigned long long)c->first, (unsigned long long)c->n_seeds,
 		(unsigned long long)c->n_failed, (unsigned long long)c->n_requests,
 		(unsigned long long)c->n_faults, (unsigned long long)c->n_virtual_s, c->seconds);
-	fclose(f);
+	return fclose(f) ? -errno : 0;
 }
 
 static void add(struct campaign *sum, const struct campaign *part)
@@ -250,9 +274,11 @@ static int run_many(const struct arguments *a, const struct workload *w, struct 
 		int ret = sim_run_campaign(&part);
 
 		if (ret < 0)
-			return ret;
+			return cli_fail_error(w->name, ret);
 		add(&done, &part);
-		write_record(a->resume, &done);
+		ret = write_record(a->resume, &done);
+		if (ret < 0)
+			return cli_fail_error(a->resume, ret);
 		if (done.n_failed && a->first_failure)
 			break;
 	}
@@ -280,12 +306,12 @@ static int run_campaigns(const struct arguments *a)
 	struct campaign sum = { 0 };
 
 	for (int i = 0; i < N_WORKLOADS; i++) {
-		int ret = 0;
+		int ret = CLI_OK;
 
 		if (!a->workload || a->workload == workloads[i])
 			ret = run_many(a, workloads[i], &sum);
-		if (ret < 0)
-			return cli_fail_error(workloads[i]->name, ret);
+		if (ret != CLI_OK)
+			return ret;
 	}
 	tell_faults(&sum);
 	printf("%llu seeds, %llu failed\n", (unsigned long long)sum.n_seeds,
@@ -293,35 +319,54 @@ static int run_campaigns(const struct arguments *a)
 	return sum.n_failed ? CLI_FAILED : CLI_OK;
 }
 
-/* Lines `WORKLOAD SEED`, and comments from # on. */
+static bool is_blank(const char *line)
+{
+	line += strspn(line, " \t\n");
+	return !*line || *line == '#';
+}
+
+/* One line `WORKLOAD SEED`. Returns 1 if the seed failed, 0 if not, or less: the line is wrong. */
+static int run_line(const char *line)
+{
+	struct trial t = { 0 };
+	struct outcome o;
+	char name[32], seed[32];
+
+	if (sscanf(line, "%31s %31s", name, seed) != 2 || !parse_u64(seed, &t.seed))
+		return -EINVAL;
+	t.workload = workload_by_name(name);
+	if (!t.workload)
+		return -EINVAL;
+	sim_fork_trial(&t, &o);
+	if (o.failed)
+		sim_print_failure(&t, &o);
+	return o.failed;
+}
+
+/* Such lines, and comments from # on. */
 static int run_list(const struct arguments *a)
 {
 	FILE *f = fopen(a->list, "r");
-	char line[256], name[32];
-	unsigned long long seed;
 	unsigned n = 0, n_failed = 0;
+	char line[256];
+	int ret = 0;
 
 	if (!f)
 		return cli_fail_error(a->list, -errno);
-	while (fgets(line, sizeof(line), f)) {
-		struct trial t = { 0 };
-		struct outcome o;
-
-		if (line[0] == '#' || sscanf(line, "%31s %llu", name, &seed) != 2)
+	errno = 0;
+	while (ret >= 0 && fgets(line, sizeof(line), f)) {
+		if (is_blank(line))
 			continue;
-		t.workload = workload_by_name(name);
-		t.seed = seed;
-		if (!t.workload) {
-			fclose(f);
-			return bad(name, "no such workload");
-		}
-		sim_fork_trial(&t, &o);
+		ret = run_line(line);
 		n++;
-		n_failed += o.failed;
-		if (o.failed)
-			sim_print_failure(&t, &o);
+		n_failed += ret > 0;
 	}
+	if (ferror(f))
+		ret = -errno;
 	fclose(f);
+	if (ret < 0)
+		return ret == -EINVAL ? cli_fail(line, "no workload and seed") :
+					cli_fail_error(a->list, ret);
 	printf("%u listed seeds, %u failed\n", n, n_failed);
 	return n_failed ? CLI_FAILED : CLI_OK;
 }

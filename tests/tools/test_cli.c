@@ -41,6 +41,12 @@ static void test_unknown_commands_and_flags_are_usage_errors(void **state)
 		{ { "cp", "a", "-r" }, "cp: takes two names" },
 		{ { "bench", "nosuch" }, "nosuch: no such benchmark" },
 		{ { "bench", "switch", "--nosuch" }, "--nosuch: no such benchmark" },
+		{ { "sim", "nosuch" }, "nosuch: no such workload" },
+		{ { "sim", "" }, "no such workload" },
+		{ { "sim", "tree", "echo" }, "echo: one workload at a time" },
+		{ { "sim", "tree", "--nosuch", "1" }, "--nosuch: unknown option" },
+		{ { "sim", "tree", "--trace" }, "need --seed" },
+		{ { "sim", "--seed", "1" }, "--seed: of which workload?" },
 	};
 
 	(void)state;
@@ -59,6 +65,7 @@ static void test_missing_values_are_usage_errors(void **state)
 		{ { "cp", "a", "b", "c" }, "cp: takes two names" },
 		{ { "bench", "--json" }, "--json: needs a file name" },
 		{ { "bench", "switch", "--json" }, "--json: needs a file name" },
+		{ { "sim", "tree", "--seeds" }, "--seeds: a value is missing" },
 	};
 
 	(void)state;
@@ -82,6 +89,18 @@ static void test_what_is_not_a_number_in_range_is_a_usage_error(void **state)
 		{ { "echo", "--port", "0", "--workers", "-2" }, "-2: is not a number of workers" },
 		{ { "echo", "--port", "0", "--workers", "two" }, "two: is not a number of" },
 		{ { "echo", "--port", "0", "--workers", "1000000" }, "1000000: is not a number" },
+		{ { "echo", "--port", " 80" }, " 80: is not a port" },
+		{ { "echo", "--port", "+80" }, "+80: is not a port" },
+		{ { "echo", "--port", "-" }, "-: is not a port" },
+		{ { "sim", "tree", "--seeds", "0" }, "0: not a number of seeds" },
+		{ { "sim", "tree", "--seeds", "" }, "not a number of seeds" },
+		{ { "sim", "tree", "--seeds", "-5" }, "-5: not a number of seeds" },
+		{ { "sim", "tree", "--seed", "--trace" }, "--trace: not a seed" },
+		{ { "sim", "tree", "--seed", "18446744073709551616" }, "not a seed" },
+		{ { "sim", "tree", "--tasks", "1001" }, "1001: not 1 to 1000" },
+		{ { "sim", "tree", "--jobs", "0" }, "0: not 1 to 64" },
+		{ { "sim", "tree", "--seed", "1", "--keep", "1,x" }, "1,x: not a list of numbers" },
+		{ { "sim", "tree", "--faults", "NOSUCH" }, "NOSUCH: no such faults" },
 	};
 
 	(void)state;
@@ -97,10 +116,52 @@ static void test_missing_files_are_failures(void **state)
 		{ { "cp", "/proc/version", "missing/" }, "missing/: No such file or directory" },
 		{ { "bench", "--json", "/nonexistent/x", "switch" }, "/nonexistent/x: No such" },
 		{ { "bench", "switch", "--json", "missing/x" }, "missing/x: No such" },
+		{ { "sim", "--list", "missing" }, "missing: No such file or directory" },
+		{ { "sim", "--list", "/" }, "/: Is a directory" },
 	};
 
 	(void)state;
 	ASSERT_ALL_REFUSED(lines, FAILED);
+}
+
+static void write_file(const char *name, const char *text)
+{
+	FILE *f = fopen(name, "w");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* A seed that is not run because its line has a mistake would seem to have passed. */
+static void test_a_list_of_seeds_with_a_mistake_is_no_list(void **state)
+{
+	static const char *const wrong[] = { "tree\n", "tree x\n", "nosuch 1\n", "tree 1x # why\n" };
+	struct command good = { .arguments = { "sim", "--list", "seeds" } };
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct command c = good;
+
+		write_file("seeds", wrong[i]);
+		command_run(&c);
+		assert_refuses(&c, FAILED, "no workload and seed");
+	}
+	write_file("seeds", "# a comment\n\n tree 1 # why\ntree 0x10\n");
+	command_run(&good);
+	assert_succeeds(&good);
+	assert_string_equal(good.out, "2 listed seeds, 0 failed\n");
+}
+
+static void test_a_record_that_cannot_be_kept_is_told(void **state)
+{
+	struct command c = {
+		.arguments = { "sim", "tree", "--seeds", "2", "--resume", "missing/record" },
+	};
+
+	(void)state;
+	command_run(&c);
+	assert_complains(&c, FAILED, "missing/record: No such file or directory");
 }
 
 static int as_ordinary_user(void)
@@ -143,7 +204,7 @@ static void test_names_cannot_add_lines_or_steer_the_terminal(void **state)
 static void test_help_names_every_command(void **state)
 {
 	static const char *const ways[] = { "help", "--help", "-h", NULL };
-	static const char *const names[] = { "demo", "probe", "echo", "cp", "bench" };
+	static const char *const names[] = { "demo", "probe", "echo", "cp", "bench", "sim" };
 
 	(void)state;
 	for (int i = 0; i < 4; i++) {
@@ -151,12 +212,28 @@ static void test_help_names_every_command(void **state)
 
 		command_run(&c);
 		assert_succeeds(&c);
-		for (int n = 0; n < 5; n++) {
+		for (int n = 0; n < 6; n++) {
 			char wanted[32];
 
 			snprintf(wanted, sizeof(wanted), "\n  rondo %s ", names[n]);
 			assert_non_null(strstr(c.out, wanted));
 		}
+	}
+}
+
+static void test_each_command_has_help(void **state)
+{
+	static const char *const names[] = { "demo", "probe", "echo", "cp", "bench", "sim" };
+
+	(void)state;
+	for (int i = 0; i < 12; i++) {
+		struct command c = { .arguments = { names[i / 2], i % 2 ? "-h" : "--help" } };
+		char wanted[32];
+
+		command_run(&c);
+		assert_succeeds(&c);
+		snprintf(wanted, sizeof(wanted), "rondo %s ", names[i / 2]);
+		assert_int_equal(strncmp(c.out, wanted, strlen(wanted)), 0);
 	}
 }
 
@@ -182,6 +259,60 @@ static void test_what_cannot_be_printed_is_a_failure(void **state)
 
 		command_run(&c);
 		assert_refuses(&c, FAILED, "standard output: No space left on device");
+	}
+}
+
+/* --- closed descriptors ---------------------------------------------------------------------- */
+
+static int with_nothing_open(void)
+{
+	return close_range(0, 2, 0);
+}
+
+/* What is said goes nowhere, and not into a file that has got the number of standard error. */
+static void test_closed_standard_descriptors_are_not_taken_for_files(void **state)
+{
+	struct command c = { .prepare = with_nothing_open };
+	char text[64] = "";
+	FILE *f;
+
+	(void)state;
+	write_file("original", "what was written\n");
+	c.arguments[0] = "cp";
+	c.arguments[1] = "original";
+	c.arguments[2] = "copy";
+	command_run(&c);
+	assert_status(&c, OK);
+	f = fopen("copy", "r");
+	assert_non_null(f);
+	assert_int_equal(fread(text, 1, sizeof(text) - 1, f), 17);
+	assert_string_equal(text, "what was written\n");
+	fclose(f);
+	c.arguments[0] = "--version";
+	c.arguments[1] = c.arguments[2] = NULL;
+	command_run(&c);
+	assert_status(&c, FAILED);
+}
+
+static int with_its_own_pipe(void)
+{
+	int fds[2];
+
+	signal(SIGPIPE, SIG_IGN);
+	return pipe(fds) < 0 || dup2(fds[1], STDOUT_FILENO) < 0 || close(fds[0]) < 0 ? -1 : 0;
+}
+
+/* `rondo probe | head -1`: the reader has gone. With SIGPIPE as usual that is the end, without a word. */
+static void test_a_reader_that_has_gone_is_told_or_kills(void **state)
+{
+	static const char *const ways[] = { "help", "--version", "probe" };
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct command c = { .arguments = { ways[i] }, .prepare = with_its_own_pipe };
+
+		command_run(&c);
+		assert_refuses(&c, FAILED, "standard output: Broken pipe");
 	}
 }
 
@@ -235,6 +366,11 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_a_lack_of_permission_is_a_failure),
 	cmocka_unit_test(test_names_cannot_add_lines_or_steer_the_terminal),
 	cmocka_unit_test(test_help_names_every_command),
+	cmocka_unit_test(test_a_list_of_seeds_with_a_mistake_is_no_list),
+	cmocka_unit_test(test_a_record_that_cannot_be_kept_is_told),
+	cmocka_unit_test(test_each_command_has_help),
+	cmocka_unit_test(test_closed_standard_descriptors_are_not_taken_for_files),
+	cmocka_unit_test(test_a_reader_that_has_gone_is_told_or_kills),
 	cmocka_unit_test(test_the_version_is_one_line),
 	cmocka_unit_test(test_what_cannot_be_printed_is_a_failure),
 	cmocka_unit_test(test_io_uring_refused_by_seccomp_is_explained_by_every_command),

@@ -79,7 +79,7 @@ int cmd_bench(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		int workload = find(argv[i]);
 
-		if (!strcmp(argv[i], "--help"))
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
 			return help();
 		if (!strcmp(argv[i], "--json")) {
 			if (++i == argc)
