@@ -27,6 +27,15 @@
  * - Closing says close_notify and waits until the peer has said it too, or has closed; all that within
  *   shutdown_timeout. rondo_stream_shutdown_write() says it and goes on reading.
  *
+ * A client's context keeps the newest session of each server, which is a name and a port, and the next
+ * connection to it resumes that: no certificates are sent and verified, because who has the session's
+ * secret is who was verified then. Two hours later that is done anew. A session comes with the
+ * server's first bytes, is used by one connection (by one at a time, in TLS 1.2), and forgotten if
+ * that fails; 64 servers are remembered. Nothing is ever sent before the handshake is over (no early
+ * data). Servers give out two sessions, in tickets that only they can read. no_tickets turns it off: a
+ * server can tell by its tickets that two connections are of one client, and a certificate that was
+ * revoked is not asked for in those two hours.
+ *
  * OpenSSL works on the task's stack. A handshake took 7.5 KiB of it here, whether P-256 or RSA 4096
  * and with certificates verified on both sides, a context 6 KiB: the 64 KiB that a task has by default
  * are plenty, and 32 KiB are enough. */
@@ -65,7 +74,7 @@ struct rondo_tls_context_options {
 					 * decides, and without a common one it refuses */
 	const char *ciphers;		/* of TLS 1.2, in OpenSSL's words */
 	const char *ciphersuites;	/* of TLS 1.3 */
-	bool no_tickets;		/* a server: no session resumption */
+	bool no_tickets;		/* no session resumption */
 	double handshake_timeout;	/* seconds; 60 */
 	double shutdown_timeout;	/* seconds; 30 */
 	/* A server: which context a client shall have that asks for this name. Leave *context alone for
@@ -181,6 +190,12 @@ RONDO_API const char *rondo_tls_cipher(const rondo_stream *stream);
  * Awaits:  no.
  * Returns: the name; NULL if there is none, or if it is no TLS stream. */
 RONDO_API const char *rondo_tls_server_name(const rondo_stream *stream);
+
+/* Tell whether the connection resumed the session of an earlier one, whose certificates count.
+ *
+ * Awaits:  no.
+ * Returns: that; false if it is no TLS stream. */
+RONDO_API bool rondo_tls_resumed(const rondo_stream *stream);
 
 /* Describe whom the peer's certificate is for, as "CN=example.org,O=Example".
  *

@@ -63,16 +63,26 @@ static long bio_control(BIO *bio, int command, long number, void *pointer)
 }
 
 static BIO_METHOD *bio_method;
+static int bio_type;
 
 static void make_method(void)
 {
-	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "rondo stream");
+	BIO_METHOD *m;
 
+	bio_type = BIO_get_new_index() | BIO_TYPE_SOURCE_SINK;
+	m = BIO_meth_new(bio_type, "rondo stream");
 	if (m && BIO_meth_set_read_ex(m, bio_read) && BIO_meth_set_write_ex(m, bio_write) &&
 	    BIO_meth_set_ctrl(m, bio_control))
 		bio_method = m;
 	else
 		BIO_meth_free(m);
+}
+
+struct tls *rondo__tls_of(const SSL *ssl)
+{
+	BIO *bio = SSL_get_rbio(ssl);
+
+	return bio && BIO_method_type(bio) == bio_type ? BIO_get_data(bio) : NULL;
 }
 
 BIO *rondo__tls_bio_new(struct tls *t)

@@ -175,7 +175,7 @@ static int set_protocol(SSL_CTX *ctx, const struct rondo_tls_context_options *o)
 	static const unsigned char id[] = "rondo";
 	int version = o->min_version == RONDO_TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
 
-	/* Sessions travel in tickets: a cache on our side would only be memory. */
+	/* A server's sessions travel in tickets: a cache would only be memory. Clients: resume.c. */
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 				 (o->no_tickets ? SSL_OP_NO_TICKET : 0));
@@ -191,6 +191,13 @@ static int set_protocol(SSL_CTX *ctx, const struct rondo_tls_context_options *o)
 	return 0;
 }
 
+static int keep_sessions(struct rondo_tls_context *c)
+{
+	int ret = rondo__tls_sessions_new(c->ssl_ctx, &c->sessions);
+
+	return ret < 0 ? rondo__tls_fail(rondo__tls_last_why(), ret, "out of memory") : 0;
+}
+
 static int set_up(struct rondo_tls_context *c, const struct rondo_tls_context_options *o)
 {
 	int ret = set_protocol(c->ssl_ctx, o);
@@ -201,6 +208,8 @@ static int set_up(struct rondo_tls_context *c, const struct rondo_tls_context_op
 		ret = use_certificate(c->ssl_ctx, o->cert_file, o->key_file);
 	if (ret == 0)
 		ret = set_alpn(c, o->alpn);
+	if (ret == 0 && !o->is_server && !o->no_tickets)
+		ret = keep_sessions(c);
 	set_verification(c->ssl_ctx, o);
 	if (o->is_server) {
 		SSL_CTX_set_tlsext_servername_callback(c->ssl_ctx, on_server_name);
@@ -270,6 +279,7 @@ void rondo_tls_context_free(rondo_tls_context *context)
 		free(n);
 	}
 	SSL_CTX_free(context->ssl_ctx);
+	rondo__tls_sessions_drop(context->sessions);
 	free(context->alpn);
 	free(context);
 }

@@ -39,6 +39,13 @@ const char *rondo_tls_server_name(const rondo_stream *stream)
 	return t ? SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name) : NULL;
 }
 
+bool rondo_tls_resumed(const rondo_stream *stream)
+{
+	const struct tls *t = tls_of(stream);
+
+	return t && SSL_session_reused(t->ssl);
+}
+
 struct ssl_st *rondo_tls_native(const rondo_stream *stream)
 {
 	const struct tls *t = tls_of(stream);

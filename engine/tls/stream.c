@@ -16,6 +16,8 @@ static void tls_free(struct tls *t)
 	if (!t)
 		return;
 	SSL_free(t->ssl);
+	rondo__tls_sessions_drop(t->sessions);
+	free(t->host);
 	free(t->out.data);
 	free(t->wire.data);
 	free(t->alpn);
@@ -101,6 +103,8 @@ static int tls_close(void *self, bool abort)
 	struct tls *t = self;
 	int ret = 0;
 
+	if (t->read_error == -EPROTO)
+		rondo__tls_forget_session(t);
 	abort |= t->torn;
 	if (!abort)
 		ret = t->write_error ? t->write_error : part_in_time(t);
@@ -169,6 +173,8 @@ static int set_up(struct tls *t, rondo_tls_context *context, const struct rondo_
 		SSL_set_connect_state(t->ssl);
 	if (!context->options.is_server && !set_host_without_dot(t->ssl, o->server_hostname))
 		return rondo__tls_error_take(t->why);
+	if (rondo__tls_resume(t, context->sessions, o->server_hostname) < 0)
+		return rondo__tls_fail(t->why, -ENOMEM, "out of memory");
 	return 0;
 }
 
@@ -228,8 +234,10 @@ static int encrypt(rondo_stream *plain, rondo_tls_context *context,
 	ret = set_up(t, context, o);
 	if (ret == 0)
 		ret = shake_hands(t, timeout == 0 ? context->options.handshake_timeout : timeout);
-	if (ret == 0)
+	if (ret == 0) {
+		rondo__tls_resumed(t);
 		ret = keep_alpn(t);
+	}
 	if (ret == 0)
 		ret = rondo_stream_new(&rondo__tls_class, t, o->stream, encrypted);
 	if (ret < 0) {

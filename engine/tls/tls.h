@@ -7,6 +7,7 @@
  * session.c   OpenSSL's calls, and the way of the bytes to and from the stream below
  * stream.c    the class of stream that this is, and rondo_start_tls()
  * peer.c      who the other side is; error.c: what went wrong, in words
+ * resume.c    what clients keep, so that their next connection begins faster
  *
  * The kernel's TLS is not used: it is for sockets alone, and this goes over any stream.
  *
@@ -26,6 +27,7 @@
 #define RONDO_TLS_TLS_H
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <openssl/ssl.h>
 
 #include "rondo_tls.h"
@@ -61,6 +63,10 @@ struct tls {
 	bool no_memory;			/* `out` could not grow */
 	double shutdown_timeout;
 	char *alpn;
+	struct tls_sessions *sessions;	/* the context's, held; NULL: none is kept of this one */
+	char *host;			/* with port: of which server */
+	in_port_t port;
+	uint64_t begun_ns, resumed_ns;	/* now; when the session offered was verified */
 	char why[TLS_WHY_BYTES];
 };
 
@@ -75,6 +81,7 @@ struct rondo_tls_context {
 	struct tls_name *names;
 	unsigned char *alpn;		/* as in the protocol: lengths and names */
 	unsigned n_alpn;
+	struct tls_sessions *sessions;	/* of a client; or NULL */
 	struct rondo_tls_context_options options;	/* strings in it are gone */
 };
 
@@ -92,6 +99,21 @@ char *rondo__tls_last_why(void);
 
 /* bio.c */
 BIO *rondo__tls_bio_new(struct tls *t);
+/* Whose SSL is it? NULL: not one of ours. */
+struct tls *rondo__tls_of(const SSL *ssl);
+
+/* resume.c */
+/* Have a client's context keep sessions: 0 or -ENOMEM. */
+int rondo__tls_sessions_new(SSL_CTX *ctx, struct tls_sessions **sessions);
+/* The context and each connection hold them. NULL is ignored. */
+void rondo__tls_sessions_hold(struct tls_sessions *sessions);
+void rondo__tls_sessions_drop(struct tls_sessions *sessions);
+/* Before a handshake: offer the server what there is. 0 or -ENOMEM. */
+int rondo__tls_resume(struct tls *t, struct tls_sessions *sessions, const char *host);
+/* After it: what may be used again is kept again. */
+void rondo__tls_resumed(struct tls *t);
+/* This connection has failed. */
+void rondo__tls_forget_session(const struct tls *t);
 
 /* session.c */
 int rondo__tls_handshake(struct tls *t);

@@ -14,6 +14,8 @@ struct talk {
 	const char *server_cert;
 	const char *host;		/* a client: whom we want; NULL: localhost */
 	const char *client_cert;
+	int n_connections;		/* a client: one after the other; 0: one */
+	bool resumed;			/* the last one was */
 	int ret;			/* of our handshake, or of the read that told */
 	int status;			/* of the peer */
 	char why[200];
@@ -172,7 +174,17 @@ static void test_s_client_is_served(void **state)
 	assert_string_equal(last_failure, "");
 }
 
-/* Without a cache of ours: what there is to know of the session is in the ticket. */
+static int times_said(const char *text)
+{
+	int n = 0;
+
+	for (const char *at = peer_out; (at = strstr(at, text)); at++)
+		n++;
+	return n;
+}
+
+/* Without a cache of ours: what there is to know of the session is in the ticket. Two at
+ * first, so that two connections may resume, then each brings its successor; no early data. */
 static void test_s_client_resumes_a_session(void **state)
 {
 	(void)state;
@@ -182,6 +194,8 @@ static void test_s_client_resumes_a_session(void **state)
 		      "127.0.0.1:%1$d -sess_out session -servername localhost "
 		      "`[ $i = 1 ] || echo -sess_in session`; done", 0);
 	assert_said("Reused, TLSv1.3");
+	assert_int_equal(times_said("Post-Handshake New Session Ticket arrived"), 2 + 1);
+	assert_int_equal(times_said("Max Early Data: 0\n"), 2 + 1);
 }
 
 static void test_s_client_refuses_us(void **state)
@@ -243,15 +257,35 @@ static void test_a_python_client_is_served(void **state)
 
 /* --- we are the client --------------------------------------------------------------------- */
 
+static int converse(struct talk *t, int port, const struct rondo_connection_options *options)
+{
+	char line[32];
+	rondo_stream *s;
+
+	t->ret = rondo_open_connection(t->host ? t->host : "127.0.0.1", (uint16_t)port, options, &s);
+	snprintf(t->why, sizeof(t->why), "%s", t->ret < 0 ? rondo_tls_error(NULL) : "");
+	if (t->ret < 0)
+		return 0;
+	t->resumed = rondo_tls_resumed(s);
+	CHECK_EQUAL(rondo_stream_write(s, "hello\n", 6), 0);
+	t->ret = rondo_stream_read_exactly(s, line, 6, NULL);
+	if (t->ret == 0) {
+		CHECK_EQUAL(rondo_stream_shutdown_write(s), 0);
+		t->ret = (int)rondo_stream_read(s, line, 1);
+	}
+	snprintf(t->why, sizeof(t->why), "%s", rondo_tls_error(s));
+	rondo_stream_close(s);
+	return 0;
+}
+
 static int connect_main(void *arg)
 {
 	struct talk *t = arg;
 	struct rondo_tls_context_options o = { .ca_file = "ca.pem" };
 	struct rondo_connection_options options = { .delay = 0 };
-	char cert[64], key[64], line[32];
+	char cert[64], key[64];
 	rondo_tls_context *tls;
-	rondo_stream *s;
-	int port;
+	int port, n = 0;
 
 	if (t->client_cert) {
 		snprintf(cert, sizeof(cert), "%s.pem", t->client_cert);
@@ -264,18 +298,10 @@ static int connect_main(void *arg)
 	port = port_of_peer(t);
 	CHECK(port > 0);
 	options.wrapper = rondo_tls_wrapper(tls);
-	t->ret = rondo_open_connection(t->host ? t->host : "127.0.0.1", (uint16_t)port, &options, &s);
-	snprintf(t->why, sizeof(t->why), "%s", t->ret < 0 ? rondo_tls_error(NULL) : "");
-	if (t->ret == 0) {
-		CHECK_EQUAL(rondo_stream_write(s, "hello\n", 6), 0);
-		t->ret = rondo_stream_read_exactly(s, line, 6, NULL);
-		if (t->ret == 0) {
-			CHECK_EQUAL(rondo_stream_shutdown_write(s), 0);
-			t->ret = (int)rondo_stream_read(s, line, 1);
-		}
-		snprintf(t->why, sizeof(t->why), "%s", rondo_tls_error(s));
-		rondo_stream_close(s);
-	}
+	do {
+		if (converse(t, port, &options) < 0)
+			return -1;
+	} while (++n < t->n_connections && t->ret == 0);
 	rondo_tls_context_free(tls);
 	return end_peer(t);
 }
@@ -310,6 +336,27 @@ static void test_s_server_is_believed_or_not(void **state)
 	assert_said("alert unknown ca");
 	connect_to(S_SERVER "-cert selfsigned.pem -key selfsigned.key", NULL, -EKEYREJECTED,
 		   "certificate verify failed: self-signed certificate");
+}
+
+static void resume(const char *peer)
+{
+	struct talk t = { .peer = peer, .n_connections = 3 };
+
+	assert_int_equal(rondo_run(connect_main, &t), 0);
+	assert_checks_passed();
+	assert_string_equal(t.why, "");
+	assert_int_equal(t.ret, 0);
+	assert_true(t.resumed);
+}
+
+static void test_we_resume_sessions_of_s_server(void **state)
+{
+	(void)state;
+	resume("exec openssl s_server -accept 127.0.0.1:0 -naccept 3 -rev -cert good.pem -key good.key");
+	resume("exec openssl s_server -accept 127.0.0.1:0 -naccept 3 -rev -cert good.pem -key good.key "
+	       "-tls1_2");
+	resume("exec openssl s_server -accept 127.0.0.1:0 -naccept 3 -rev -cert good.pem -key good.key "
+	       "-tls1_2 -no_ticket");	/* sessions of the server's own cache */
 }
 
 #define ASKING "-cert good.pem -key good.key -Verify 1 -verify_return_error -CAfile ca.pem"
@@ -390,6 +437,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_who_speaks_no_tls_is_let_go),
 	cmocka_unit_test(test_a_python_client_is_served),
 	cmocka_unit_test(test_s_server_is_believed_or_not),
+	cmocka_unit_test(test_we_resume_sessions_of_s_server),
 	cmocka_unit_test(test_s_server_believes_us_or_not),
 	cmocka_unit_test(test_a_python_server),
 	cmocka_unit_test(test_the_example_echoes_until_it_is_interrupted),

@@ -2,15 +2,16 @@
 /* test_sim.c - goal: TLS holds what it promises on a network that loses connections, delivers late and
  * in pieces, and refuses memory and time: bytes arrive as they were sent or not at all, a good end is
  * never made up, and nothing is left behind. Method: two hosts of the simulated kernel, an echo, many
- * seeds. The certificate's signatures have one length, so that a seed gives one history although
- * OpenSSL draws its own random numbers. */
+ * seeds; and a second conversation, which resumes the session of the first. The certificate's
+ * signatures have one length, so that a seed gives one history although OpenSSL draws its own random
+ * numbers; and what the client keeps of sessions is fresh in each run. */
 #include "pair.h"
 
 #include <netinet/in.h>
 
 #include "rondo_sim.h"
 
-enum { N_BYTES = 60000, PORT = 443 };
+enum { N_BYTES = 60000, PORT = 443, N_TALKS = 2 };
 
 static rondo_tls_context *server_tls, *client_tls;
 static unsigned n_good, n_bad;
@@ -58,7 +59,7 @@ static int serve(void *arg)
 	ret = rondo_bind(fd, (struct sockaddr *)&any, sizeof(any));
 	if (ret == 0)
 		ret = rondo_listen(fd, 5);
-	if (ret == 0)
+	for (int i = 0; i < N_TALKS && ret == 0; i++)
 		ret = rondo_wait_for(accept_one, &fd, 300);
 	rondo_close(fd);
 	return ret;
@@ -130,10 +131,9 @@ static int talk(struct client *c)
 	return ret;
 }
 
-static int call(void *arg)
+static int call_once(struct client *c, bool again)
 {
 	const struct rondo_tls_options o = { .server_hostname = "localhost" };
-	struct client *c = arg;
 	int ret;
 
 	do {
@@ -142,9 +142,20 @@ static int call(void *arg)
 	if (ret < 0)
 		return ret;
 	ret = rondo_start_tls(&c->s, client_tls, &o);
+	if (ret == 0 && rondo_tls_resumed(c->s) != again)
+		return rondo_sim_fail(again ? "not resumed" : "resumed what never was");
 	if (ret == 0)
 		return talk(c);
 	rondo_stream_abort(c->s);
+	return ret;
+}
+
+static int call(void *arg)
+{
+	int ret = call_once(arg, false);
+
+	for (int i = 1; i < N_TALKS && ret == 0; i++)
+		ret = call_once(arg, true);
 	return ret;
 }
 
@@ -171,15 +182,23 @@ static int make_all(void **state)
 	if (make_certificates(state) < 0)
 		return -1;
 	server_tls = server_context("fixed");
-	client_tls = client_context();
 	return 0;
 }
 
 static int free_all(void **state)
 {
 	rondo_tls_context_free(server_tls);
-	rondo_tls_context_free(client_tls);
 	return leave_folder(state);
+}
+
+static int run_seed(const struct rondo_sim_options *o)
+{
+	int ret;
+
+	client_tls = client_context();
+	ret = rondo_sim_run(o, sim_main, NULL);
+	rondo_tls_context_free(client_tls);
+	return ret;
 }
 
 static void run_seeds(unsigned n_seeds, bool no_faults)
@@ -189,7 +208,7 @@ static void run_seeds(unsigned n_seeds, bool no_faults)
 		struct rondo_sim_options o = { .seed = seed, .no_faults = no_faults,
 					       .on_failure = rondo_sim_print_failure };
 
-		assert_int_equal(rondo_sim_run(&o, sim_main, NULL), 0);
+		assert_int_equal(run_seed(&o), 0);
 	}
 	print_message("%u conversations went well, %u were cut\n", n_good, n_bad);
 }
@@ -218,9 +237,9 @@ static void test_a_seed_is_one_history(void **state)
 	(void)state;
 	for (o.seed = 1; o.seed <= 5; o.seed++) {
 		o.stats = &first;
-		assert_int_equal(rondo_sim_run(&o, sim_main, NULL), 0);
+		assert_int_equal(run_seed(&o), 0);
 		o.stats = &second;
-		assert_int_equal(rondo_sim_run(&o, sim_main, NULL), 0);
+		assert_int_equal(run_seed(&o), 0);
 		assert_true(first.hash == second.hash);
 	}
 }
