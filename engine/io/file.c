@@ -50,6 +50,7 @@ int rondo_close(int fd)
 
 	if (ret < 0)
 		return ret;
+	rondo__at_once_forget(rondo__loop, fd);
 	sqe = rondo__op_begin(&op);
 	io_uring_prep_close(sqe, fd);
 	ret = io_closed(rondo__op_await_masked(&op), fd);
@@ -64,14 +65,28 @@ struct transfer {
 	int fd;
 	const void *addr;
 	unsigned len;
+	unsigned n_bytes;		/* that the kernel would move; 0 if it will refuse */
 	int flags;			/* RWF_* */
 };
+
+static int read_at_once(const struct transfer *t, int64_t offset)
+{
+	const struct iovec one = { .iov_base = (void *)(uintptr_t)t->addr, .iov_len = t->len };
+
+	if (offset < 0 || t->flags)
+		return -EAGAIN;
+	if (t->opcode == IORING_OP_READ)
+		return rondo__at_once_read(t->fd, &one, 1, t->n_bytes, offset);
+	return rondo__at_once_read(t->fd, t->addr, t->len, t->n_bytes, offset);
+}
 
 static int transfer_at(const struct transfer *t, int64_t offset)
 {
 	bool reads = t->opcode == IORING_OP_READ || t->opcode == IORING_OP_READV;
-	int ret;
+	int ret = reads ? read_at_once(t, offset) : -EAGAIN;
 
+	if (ret >= 0)
+		return ret;
 	do {
 		struct op op;
 		struct io_uring_sqe *sqe = rondo__op_begin(&op);
@@ -90,10 +105,10 @@ static int transfer_at(const struct transfer *t, int64_t offset)
  * with O_DIRECT, and stays behind what was written when an error cut a write short (KN-19). So a
  * transfer first moves the position past all that it may need, which gives every task a part of its
  * own, and gives back what it did not use, unless somebody has gone on from there. */
-static int transfer_here(const struct transfer *t, unsigned n_bytes)
+static int transfer_here(const struct transfer *t)
 {
 	const struct kernel *k = rondo__self()->loop->ring.kernel;
-	int64_t end = kernel_call3(k, SYS_lseek, t->fd, n_bytes, SEEK_CUR), begin = end - n_bytes;
+	int64_t end = kernel_call3(k, SYS_lseek, t->fd, t->n_bytes, SEEK_CUR), begin = end - t->n_bytes;
 	int ret;
 
 	if (end == -EINVAL)		/* a block device does not let us move beyond its end */
@@ -101,15 +116,15 @@ static int transfer_here(const struct transfer *t, unsigned n_bytes)
 	if (begin < 0)			/* a pipe, a terminal, a device without them, no file */
 		return transfer_at(t, -1);
 	ret = transfer_at(t, begin);
-	if (ret != (int)n_bytes && kernel_call3(k, SYS_lseek, t->fd, 0, SEEK_CUR) == end)
+	if (ret != (int)t->n_bytes && kernel_call3(k, SYS_lseek, t->fd, 0, SEEK_CUR) == end)
 		kernel_call3(k, SYS_lseek, t->fd, begin + (ret > 0 ? ret : 0), SEEK_SET);
 	return ret;
 }
 
 /* An offset of -1 is the file position. */
-static int transfer(const struct transfer *t, unsigned n_bytes, int64_t offset)
+static int transfer(const struct transfer *t, int64_t offset)
 {
-	return offset == -1 ? transfer_here(t, n_bytes) : transfer_at(t, offset);
+	return offset == -1 ? transfer_here(t) : transfer_at(t, offset);
 }
 
 /* A write to a pipe that nobody reads is an error, and no reason to die (KN-4). */
@@ -122,8 +137,9 @@ static int read_at(int fd, void *buf, size_t len, int64_t offset)
 {
 	const struct transfer t = {
 		.opcode = IORING_OP_READ, .fd = fd, .addr = buf, .len = io_clamp(len),
+		.n_bytes = io_clamp(len),
 	};
-	int ret = transfer(&t, t.len, offset);
+	int ret = transfer(&t, offset);
 
 	if (ret > 0)
 		san_kernel_wrote(buf, (size_t)ret);
@@ -134,10 +150,10 @@ static int write_at(int fd, const void *buf, size_t len, int64_t offset)
 {
 	const struct transfer t = {
 		.opcode = IORING_OP_WRITE, .fd = fd, .addr = buf, .len = io_clamp(len),
-		.flags = no_sigpipe(),
+		.n_bytes = io_clamp(len), .flags = no_sigpipe(),
 	};
 
-	return transfer(&t, t.len, offset);
+	return transfer(&t, offset);
 }
 
 ssize_t rondo_read(int fd, void *buf, size_t len)
@@ -182,9 +198,9 @@ ssize_t rondo_preadv2(int fd, const struct iovec *iov, int n_iov, int64_t offset
 {
 	const struct transfer t = {
 		.opcode = IORING_OP_READV, .fd = fd, .addr = iov, .len = (unsigned)n_iov,
-		.flags = flags,
+		.n_bytes = size_of_vectors(iov, n_iov), .flags = flags,
 	};
-	int ret = transfer(&t, size_of_vectors(iov, n_iov), offset);
+	int ret = transfer(&t, offset);
 
 	if (ret > 0)
 		kernel_wrote_vectors(iov, (size_t)ret);
@@ -195,10 +211,10 @@ ssize_t rondo_pwritev2(int fd, const struct iovec *iov, int n_iov, int64_t offse
 {
 	const struct transfer t = {
 		.opcode = IORING_OP_WRITEV, .fd = fd, .addr = iov, .len = (unsigned)n_iov,
-		.flags = flags | no_sigpipe(),
+		.n_bytes = size_of_vectors(iov, n_iov), .flags = flags | no_sigpipe(),
 	};
 
-	return transfer(&t, size_of_vectors(iov, n_iov), offset);
+	return transfer(&t, offset);
 }
 
 ssize_t rondo_readv(int fd, const struct iovec *iov, int n_iov)

@@ -30,6 +30,15 @@ static inline int io_checkpoint(void)
 	return -ECANCELED;
 }
 
+/* May the running task use a plain system call that does not wait, here and now? (at_once.c) */
+bool rondo__at_once(struct rondo_task *self);
+/* Read what is in the page cache. Returns the bytes, or an error: then it is the ring's to read, and
+ * to say what is wrong. */
+int rondo__at_once_read(int fd, const struct iovec *iov, unsigned n_iov, unsigned n_bytes,
+			int64_t offset);
+/* The descriptor is being closed. */
+void rondo__at_once_forget(struct loop *l, int fd);
+
 /* What a verb opened or closed: debug mode tells of what is left open. Returns ret. */
 static inline int io_opened(int ret, const char *what)
 {

@@ -57,20 +57,13 @@ static void start_batch(struct loop *l)
 	l->ready.batch_end = l->ready.tail;
 }
 
-/* Would the loop's own turn find nothing to do but to start the next batch? Then whoever leaves the
- * last task of a batch may as well start it, and save two switches. */
-static bool turn_is_idle(const struct loop *l)
-{
-	return !l->attention && !l->clock.fired && !ring_n_queued(&l->ring) &&
-	       !ring_wants_enter(&l->ring) && !ring_has_cqe(&l->ring) &&
-	       (!heap_count(&l->timers) || l->options.timers == RONDO_TIMERS_COALESCED);
-}
-
+/* Who leaves the last task of a batch may as well start the next one, if that is all there is to do,
+ * and save two switches. */
 static inline struct context *next_context(struct loop *l)
 {
 	struct ready_queue *q = &l->ready;
 
-	if (q->head == q->batch_end && q->head != q->tail && turn_is_idle(l))
+	if (q->head == q->batch_end && q->head != q->tail && loop_turn_is_idle(l))
 		start_batch(l);
 	if (likely(q->head != q->batch_end)) {
 		uintptr_t slot = q->slots[q->head & q->mask];

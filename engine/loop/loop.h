@@ -179,6 +179,23 @@ enum {
 	ATTENTION_STEPS = 2,		/* debug mode: each step is a batch of its own */
 };
 
+/* What was learned of reading from a descriptor at once: a guess, and never about more than speed. */
+struct read_guess {
+	int fd;				/* -1: of none */
+	uint16_t n_to_ring;		/* the next so many reads go to the ring */
+	uint8_t n_until_asked;		/* reads before its flags are looked at again */
+	uint8_t n_misses;		/* in a row: not in the page cache */
+};
+
+enum { READ_GUESSES = 64 };		/* by descriptor; others share a place */
+
+/* What was done by a plain system call instead of in the ring (io/at_once.c). */
+struct at_once {
+	const struct rondo_task *task;	/* who did that last, to be compared only... */
+	uint64_t turn;			/* ...and in which turn */
+	struct read_guess guesses[READ_GUESSES];
+};
+
 struct loop {
 	struct ready_queue ready;
 	struct rondo_task *running;	/* NULL: the loop itself, or a call */
@@ -193,11 +210,10 @@ struct loop {
 	struct cancelled_ops cancelled;
 	struct bufring buffers;		/* of the receivers; opened by the first */
 	bool (*receiver_is_flooded)(const struct op *op);	/* for the simulator (P11); or NULL */
-	const struct rondo_task *sender;	/* who last sent by a plain call, to be compared only... */
-	uint64_t sender_turn;		/* ...and in which turn */
 	const struct rondo_task *spender;	/* of the budget of awaits: who, to be compared only... */
 	uint64_t spender_turn;		/* ...in which turn... */
 	unsigned n_spent;		/* ...and how many */
+	struct at_once at_once;
 	struct stack_pool stacks;
 	struct overflow_watch overflow;
 	struct list resources;
@@ -285,6 +301,14 @@ static inline void resource_remove(struct resource *r)
 static inline bool loop_is_idle(const struct loop *l)
 {
 	return l->ready.head == l->ready.tail;
+}
+
+/* Would the loop's own turn find nothing to do but to start the next batch? */
+static inline bool loop_turn_is_idle(const struct loop *l)
+{
+	return !l->attention && !l->clock.fired && !ring_n_queued(&l->ring) &&
+	       !ring_wants_enter(&l->ring) && !ring_has_cqe(&l->ring) &&
+	       (!heap_count(&l->timers) || l->options.timers == RONDO_TIMERS_COALESCED);
 }
 
 /* Make a parked task ready. Does not switch. */

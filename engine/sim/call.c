@@ -15,6 +15,7 @@ static const struct {
 } calls[] = {
 	{ SYS_close, rondo__sim_call_close },
 	{ SYS_write, rondo__sim_call_write },
+	{ SYS_preadv2, rondo__sim_call_preadv2 },
 	{ SYS_pwritev2, rondo__sim_call_pwritev2 },
 	{ SYS_fcntl, rondo__sim_call_fcntl },
 	{ SYS_lseek, rondo__sim_call_lseek },

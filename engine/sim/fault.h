@@ -57,7 +57,8 @@
 	X(HOST_FROZEN, 20)		/* it does not run for seconds */                          \
 	/* at the end, so that old seeds keep their faults */                                      \
 	X(DESCRIPTORS_GONE, 500)	/* for seconds no connection can be accepted */            \
-	X(WALL_DRIFT, 1000)		/* a host's wall clock runs fast or slow */
+	X(WALL_DRIFT, 1000)		/* a host's wall clock runs fast or slow */                \
+	X(CACHE_MISS, 900)		/* a read that must not wait finds not all in the cache */
 
 #define SIM_FAULT_ENUM(name, max) SIM_FAULT_##name,
 enum sim_fault { SIM_FAULTS(SIM_FAULT_ENUM) SIM_N_FAULTS };

@@ -84,6 +84,8 @@ static int begin_transfer(struct sim_file *f, const struct sim_io *io, bool writ
 
 	if (ret < 0)
 		return ret;
+	if (S_ISDIR(i->mode) && io->flags & RWF_NOWAIT)
+		return -EOPNOTSUPP;
 	if (S_ISDIR(i->mode) && io->n_bytes)
 		return writes ? -EBADF : -EISDIR;
 	span->begin = (uint64_t)(io->offset == -1 ? f->position : io->offset);
@@ -126,6 +128,17 @@ static void draw_bad_sector(struct sim_disk_file *df, const struct span *span)
 static bool is_unreadable(const struct sim_disk_file *df, const struct sim_page *p)
 {
 	return p && p->bad_read && !df->file.host->sim->faults_over;
+}
+
+/* How much of what is to be read without waiting is cached; with O_DIRECT nobody asks. */
+static size_t cached_part(const struct sim_file *f, const struct sim_io *io, size_t n)
+{
+	struct sim *s = f->host->sim;
+
+	if (!(io->flags & RWF_NOWAIT) || f->flags & O_DIRECT ||
+	    !rondo__sim_fault(s, SIM_FAULT_CACHE_MISS))
+		return n;
+	return rondo__sim_below(s, SIM_LENGTH, n);
 }
 
 /* relatime: once a day, or if it was written to. */
@@ -176,6 +189,9 @@ static long file_read(struct sim_file *f, struct sim_io *io)
 		return 0;
 	if (span.n_bytes > size - span.begin)
 		span.n_bytes = (size_t)(size - span.begin);
+	span.n_bytes = cached_part(f, io, span.n_bytes);
+	if (!span.n_bytes)
+		return -EAGAIN;
 	span.n_bytes = shorten(f, SIM_FAULT_SHORT_READ, span.n_bytes);
 	draw_bad_sector(df, &span);
 	ret = read_pages(df, io, &span);

@@ -84,6 +84,7 @@ typedef long sim_call_fn(struct sim_host *h, long a, long b, long c, long d, lon
 
 SIM_CALL(close);		/* transfer.c */
 SIM_CALL(write);
+SIM_CALL(preadv2);
 SIM_CALL(pwritev2);
 SIM_CALL(fcntl);
 SIM_CALL(sendfile);		/* sendfile.c */

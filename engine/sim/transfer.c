@@ -269,8 +269,8 @@ long rondo__sim_call_close(struct sim_host *h, long fd, long b, long c, long d, 
 	return rondo__sim_fd_close(h, (int)fd);
 }
 
-static long write_vectors(struct sim_host *h, int fd, const struct iovec *iov, unsigned n_iov,
-			  int64_t offset, int flags)
+static long move_vectors(struct sim_host *h, int fd, const struct iovec *iov, unsigned n_iov,
+			 int64_t offset, int flags, bool writes)
 {
 	struct sim_file *f = rondo__sim_fd_file(h, fd);
 	struct sim_io io = { .iov = iov, .n_iov = n_iov, .offset = offset, .flags = flags };
@@ -283,7 +283,7 @@ static long write_vectors(struct sim_host *h, int fd, const struct iovec *iov, u
 	if (n_iov > IOV_MAX)
 		return -EINVAL;
 	io.n_bytes = sum(iov, n_iov);
-	ret = move(f, &io, true);
+	ret = move(f, &io, writes);
 	return ret == SIM_WAIT ? -EAGAIN : ret;
 }
 
@@ -294,7 +294,7 @@ long rondo__sim_call_write(struct sim_host *h, long fd, long buf, long n, long d
 	(void)d, (void)e, (void)f;
 	if (n && sim_is_bad_address((uint64_t)buf))
 		return -EFAULT;
-	return write_vectors(h, (int)fd, &one, 1, -1, 0);
+	return move_vectors(h, (int)fd, &one, 1, -1, 0, true);
 }
 
 /* The second half of the offset is for machines of 32 bits. */
@@ -304,8 +304,21 @@ long rondo__sim_call_pwritev2(struct sim_host *h, long fd, long iov, long n_iov,
 	(void)high;
 	if (n_iov < 0)
 		return -EINVAL;
-	return write_vectors(h, (int)fd, (const struct iovec *)iov, (unsigned)n_iov, offset,
-			     (int)flags);
+	return move_vectors(h, (int)fd, (const struct iovec *)iov, (unsigned)n_iov, offset,
+			    (int)flags, true);
+}
+
+/* One that might wait would stop the host. */
+long rondo__sim_call_preadv2(struct sim_host *h, long fd, long iov, long n_iov, long offset,
+			     long high, long flags)
+{
+	(void)high;
+	if (!(flags & RWF_NOWAIT))
+		rondo__sim_fail(h->sim, "Z4", "preadv2 without RWF_NOWAIT");
+	if (n_iov < 0)
+		return -EINVAL;
+	return move_vectors(h, (int)fd, (const struct iovec *)iov, (unsigned)n_iov, offset,
+			    (int)flags, false);
 }
 
 static long set_descriptor_flags(struct sim_host *h, long flags)

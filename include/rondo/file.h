@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* file.h - files and folders: every call is an operation of the ring, and only its task waits.
  *
+ * But what the page cache has is read at once, by a plain system call that does not wait, and the
+ * task goes on if there is nothing else for its loop to do: a read need not let others run. In a
+ * long loop of reads they get their turn all the same.
+ *
  * Names, arguments and errors are those of the system calls, with two differences. New descriptors
  * are O_CLOEXEC. And what has begun on a regular file cannot be stopped: a cancelled read or write
  * that is already running completes, returns its result, and leaves the cancel to the task's next
@@ -73,7 +77,7 @@ RONDO_API int rondo_close(int fd);
  * rondo_pread().
  *
  * Owns:    buf is the kernel's until this returns.
- * Awaits:  yes.
+ * Awaits:  yes, unless the page cache had it all.
  * Cancel:  -ECANCELED, nothing was read; or the bytes that were, and the cancel stays.
  * Returns: bytes read, 0 at the end, -EBADF (also: closed meanwhile), -EIO...
  * Kernel:  5.6. */
@@ -95,7 +99,7 @@ RONDO_API RONDO_MUST_CHECK ssize_t rondo_write(int fd, const void *buf, size_t l
  * ignores it.
  *
  * Owns:    buf is the kernel's until this returns.
- * Awaits:  yes, unless offset is invalid.
+ * Awaits:  as rondo_read(); no if offset is invalid.
  * Cancel:  as rondo_read().
  * Returns: as rondo_read(); -EINVAL (offset below 0).
  * Kernel:  5.6. */

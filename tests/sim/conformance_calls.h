@@ -1,124 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* conformance_calls.h - scripts: the plain system calls that go through the seam. What a call
- * answers is said as 1, and what a second one does as 2. */
+/* conformance_calls.h - scripts: the plain system calls that go through the seam, and the table of
+ * all of them. */
 #ifndef RONDO_TESTS_CONFORMANCE_CALLS_H
 #define RONDO_TESTS_CONFORMANCE_CALLS_H
 
 #include <netinet/tcp.h>
-#include <sys/eventfd.h>
 #include <sys/wait.h>
 
+#include "sim/conformance_calls_files.h"
 #include "sim/conformance_receive.h"
 #include "sim/conformance_splice.h"
-
-#define SAY(c, id, name, ...) say(c, id, plain(c, name, __VA_ARGS__))
-
-static void say_fd(struct conf *c, uint64_t id, int fd)
-{
-	say(c, id, fd);
-	gives_fds(c, id);
-}
-
-/* --- files ----------------------------------------------------------------------------------- */
-
-static void call_close(struct conf *c)
-{
-	int p[2];
-
-	make_pipe(c, p);
-	SAY(c, 1, close, p[0]);
-	SAY(c, 2, close, p[0]);
-	c->fds[c->n_fds - 2] = -1;
-}
-
-static void call_close_bad(struct conf *c)
-{
-	SAY(c, 1, close, -1);
-}
-
-static void call_write(struct conf *c)
-{
-	int p[2];
-
-	make_pipe(c, p);
-	SAY(c, 1, write, p[1], "hello", 5);
-	SAY(c, 2, write, p[0], "hello", 5);
-	SAY(c, 3, write, p[1], NULL, 5);
-	SAY(c, 4, write, -1, "hello", 5);
-}
-
-static void call_write_unread(struct conf *c)
-{
-	int p[2];
-
-	make_pipe(c, p);
-	close_fd(c, p[0]);
-	SAY(c, 1, write, p[1], "hello", 5);
-}
-
-static void call_write_full(struct conf *c)
-{
-	int fd = keep_fd(c, plain(c, eventfd2, 0, EFD_NONBLOCK));
-	uint64_t all = UINT64_MAX - 1;
-
-	SAY(c, 1, write, fd, &all, 8);
-	SAY(c, 2, write, fd, &all, 8);
-	all = UINT64_MAX;
-	SAY(c, 3, write, fd, &all, 8);
-	SAY(c, 4, write, fd, &all, 4);
-}
-
-static void call_pwritev2(struct conf *c)
-{
-	struct iovec iov = { c->buf, 5 };
-	int p[2], fd = make_file(c, "new", "");
-
-	make_pipe(c, p);
-	SAY(c, 1, pwritev2, fd, &iov, 1, 0, 0, 0);
-	SAY(c, 2, pwritev2, p[1], &iov, 1, -1L, -1L, 0);
-	SAY(c, 3, pwritev2, p[1], &iov, 1, 0, 0, 0);
-	SAY(c, 4, pwritev2, -1, &iov, 1, 0, 0, 0);
-}
-
-static void call_pwritev2_flags(struct conf *c)
-{
-	struct iovec iov = { c->buf, 5 };
-	int p[2];
-
-	make_pipe(c, p);
-	SAY(c, 1, pwritev2, p[1], &iov, 1, -1L, -1L, 1 << 20);
-	SAY(c, 2, pwritev2, p[1], &iov, -1, -1L, -1L, 0);
-	SAY(c, 3, pwritev2, p[1], NULL, 0, -1L, -1L, 0);
-}
-
-static void call_fcntl(struct conf *c)
-{
-	int p[2];
-
-	make_pipe(c, p);
-	SAY(c, 1, fcntl, p[0], F_GETFD);
-	SAY(c, 2, fcntl, p[0], F_GETFL);
-	SAY(c, 3, fcntl, p[0], F_SETFL, O_NONBLOCK);
-	SAY(c, 4, fcntl, p[0], F_GETFL);
-}
-
-static void call_fcntl_bad(struct conf *c)
-{
-	SAY(c, 1, fcntl, -1, F_GETFL);
-}
-
-static void call_lseek(struct conf *c)
-{
-	int fd = make_file(c, "old", "0123456789");
-
-	SAY(c, 1, lseek, fd, 3, SEEK_SET);
-	SAY(c, 2, lseek, fd, 4, SEEK_CUR);
-	SAY(c, 3, lseek, fd, -1L, SEEK_END);
-	SAY(c, 4, lseek, fd, -20L, SEEK_CUR);
-	SAY(c, 5, lseek, fd, 0, 99);
-	SAY(c, 6, lseek, fd, 50, SEEK_DATA);
-	SAY(c, 7, lseek, fd, 2, SEEK_HOLE);
-}
 
 static void call_sendfile(struct conf *c)
 {
@@ -538,6 +429,13 @@ static const struct script call_scripts[] = {
 	CALL_SCRIPT(pwritev2, call_pwritev2, .exact = "1=5 2=5 3=-ESPIPE 4=-EBADF",
 		    .also = "1=1..4/-EIO/-ENOSPC/5 2=5/-ENOMEM 3=-ESPIPE 4=-EBADF"),
 	CALL_SCRIPT(pwritev2, call_pwritev2_flags, .exact = "1=-EOPNOTSUPP 2=-EINVAL 3=0"),
+	CALL_SCRIPT(preadv2, call_preadv2,
+		    .exact = "1=9 2=49 3=57 4=0 5=-ESPIPE 6=-EBADF 7=-EINVAL 8=-EOPNOTSUPP",
+		    .also = "1=1..9/-EAGAIN/-EIO/-EOPNOTSUPP 2=any 3=any 4=0/-EOPNOTSUPP 5=-ESPIPE "
+			    "6=-EBADF 7=-EINVAL 8=-EOPNOTSUPP"),
+	CALL_SCRIPT(preadv2, call_preadv2_flags, .exact = "1=-EOPNOTSUPP 2=-EBADF 3=0 4=-EAGAIN 5=5",
+		    .also = "1=-EOPNOTSUPP 2=-EBADF 3=0/-EOPNOTSUPP 4=-EAGAIN/-EOPNOTSUPP "
+			    "5=1..5/-EOPNOTSUPP/-EAGAIN"),
 	CALL_SCRIPT(fcntl, call_fcntl, .exact = "1=1 2=0 3=0 4=2048"),
 	CALL_SCRIPT(fcntl, call_fcntl_bad, .exact = "1=-EBADF"),
 	CALL_SCRIPT(lseek, call_lseek, .exact = "1=3 2=7 3=9 4=-EINVAL 5=-EINVAL 6=-ENXIO 7=10"),
