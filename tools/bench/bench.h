@@ -19,7 +19,7 @@
 #include <sys/types.h>
 
 enum {
-	BENCH_MAX_CASES = 16,
+	BENCH_MAX_CASES = 20,
 	BENCH_MAX_ROUNDS = 64,
 };
 
@@ -37,6 +37,12 @@ static inline uint64_t bench_random(uint64_t *state)
 	x ^= x >> 27;
 	*state = x;
 	return x * UINT64_C(0x2545F4914F6CDD1D);
+}
+
+/* Below n: the high half of a product spreads evenly, and costs less than a remainder. */
+static inline uint64_t bench_pick(uint64_t *state, uint64_t n)
+{
+	return (uint64_t)(((unsigned __int128)bench_random(state) * n) >> 64);
 }
 
 struct bench_summary {
@@ -242,6 +248,7 @@ static inline bool bench_block_is(const void *block, uint64_t number)
 
 enum raw_read_mode {
 	RAW_READ_PREAD,			/* pread(2), page cache */
+	RAW_READ_NOWAIT,		/* preadv2(2) with RWF_NOWAIT, page cache */
 	RAW_READ_RING,			/* the ring, page cache */
 	RAW_READ_DIRECT,		/* the ring, O_DIRECT */
 };
@@ -250,8 +257,8 @@ struct raw_read_options {
 	enum raw_read_mode mode;
 	const struct bench_file *file;
 	/*
-	 * How many buffers are read into, at most 256: the reads in flight. pread has one read in
-	 * flight, but takes the buffers in turn, so that it can have the same footprint.
+	 * How many buffers are read into, at most 256: the reads in flight. The plain calls have one
+	 * read in flight, but take the buffers in turn, so that they can have the same footprint.
 	 */
 	unsigned depth;
 	bool fixed;			/* the ring has the file and the buffers registered */

@@ -141,9 +141,7 @@ static char *buffer(const struct reads *r, unsigned slot)
 
 static uint64_t pick_block(struct reads *r)
 {
-	/* The high half of a product spreads evenly, and costs less than a remainder. */
-	return (uint64_t)(((unsigned __int128)bench_random(&r->random) *
-			   r->options->file->n_blocks) >> 64);
+	return bench_pick(&r->random, r->options->file->n_blocks);
 }
 
 static int check(const struct reads *r, unsigned slot, uint64_t block, ssize_t res)
@@ -153,15 +151,23 @@ static int check(const struct reads *r, unsigned slot, uint64_t block, ssize_t r
 	return res == BENCH_BLOCK_BYTES && bench_block_is(buffer(r, slot), block) ? 0 : -EBADMSG;
 }
 
-static int loop_pread(struct reads *r)
+static ssize_t read_now(const struct reads *r, unsigned slot, off_t offset)
+{
+	struct iovec one = { .iov_base = buffer(r, slot), .iov_len = BENCH_BLOCK_BYTES };
+
+	return r->options->mode == RAW_READ_NOWAIT ?
+		       preadv2(r->fd, &one, 1, offset, RWF_NOWAIT) :
+		       pread(r->fd, one.iov_base, one.iov_len, offset);
+}
+
+static int loop_calls(struct reads *r)
 {
 	unsigned slot = 0;
 	int ret = 0;
 
 	for (uint64_t i = 0; ret == 0 && i < r->options->n_reads; i++) {
 		uint64_t block = pick_block(r);
-		ssize_t n = pread(r->fd, buffer(r, slot), BENCH_BLOCK_BYTES,
-				  (off_t)(block * BENCH_BLOCK_BYTES));
+		ssize_t n = read_now(r, slot, (off_t)(block * BENCH_BLOCK_BYTES));
 
 		ret = check(r, slot, block, n < 0 ? -errno : n);
 		slot = slot + 1 == r->options->depth ? 0 : slot + 1;
@@ -242,6 +248,11 @@ static int register_fixed(struct reads *r)
 	return ret < 0 ? ret : io_uring_register_files(&r->ring, &r->fd, 1);
 }
 
+static bool has_ring(const struct raw_read_options *o)
+{
+	return o->mode == RAW_READ_RING || o->mode == RAW_READ_DIRECT;
+}
+
 static int set_up_ring(struct reads *r)
 {
 	struct io_uring_params params = {
@@ -273,14 +284,14 @@ static int set_up(struct reads *r)
 		return -ENOMEM;
 	/* The first touch of a page costs more than a read: take it before the clock starts. */
 	memset(r->buffers, 0, size_bytes);
-	return o->mode == RAW_READ_PREAD ? 0 : set_up_ring(r);
+	return has_ring(o) ? set_up_ring(r) : 0;
 }
 
 static int timed(struct reads *r, struct raw_read_result *result)
 {
 	double n_reads = (double)r->options->n_reads;
 	uint64_t cpu_ns = bench_process_cpu_ns(), wall_ns = bench_now_ns();
-	int ret = r->options->mode == RAW_READ_PREAD ? loop_pread(r) : loop_ring(r);
+	int ret = has_ring(r->options) ? loop_ring(r) : loop_calls(r);
 
 	wall_ns = bench_now_ns() - wall_ns;
 	cpu_ns = bench_process_cpu_ns() - cpu_ns;

@@ -36,7 +36,7 @@ static int reader(void *arg)
 	uint64_t state = UINT64_C(0x9E3779B97F4A7C15) * (r->seed + 1);
 
 	while (r->n_done < r->n_reads) {
-		uint64_t block = bench_random(&state) % r->n_blocks;
+		uint64_t block = bench_pick(&state, r->n_blocks);
 		ssize_t n;
 
 		r->n_done++;
@@ -64,13 +64,14 @@ struct read_case {
 	const struct bench_file *file;
 	enum raw_read_mode mode;
 	unsigned depth;
-	bool ours, per_second;
+	bool fixed, ours, per_second;
 };
 
 static int run_raw(const struct read_case *c, uint64_t n_reads, double *value)
 {
 	const struct raw_read_options options = {
-		.mode = c->mode, .file = c->file, .depth = c->depth, .n_reads = n_reads,
+		.mode = c->mode, .file = c->file, .depth = c->depth, .fixed = c->fixed,
+		.n_reads = n_reads,
 	};
 	struct raw_read_result result;
 	int ret = raw_read_run(&options, &result);
@@ -119,41 +120,47 @@ static void report_ratio(struct bench_report *report, const char *name,
 	bench_report_add(report, &figure);
 }
 
+/* Rows of cached(): what the two figures are of. */
+enum { ALONE = 5, MANY = 6, N_CACHED };
+
 static int cached(struct bench_report *report)
 {
 	struct bench_file file;
-	struct read_case c[] = {
-		{ &file, RAW_READ_PREAD, DEPTH, false, false },
-		{ &file, RAW_READ_RING, 1, false, false },
-		{ &file, RAW_READ_RING, DEPTH, false, false },
-		{ &file, RAW_READ_RING, 1, true, false },
-		{ &file, RAW_READ_RING, DEPTH, true, false },
+	struct read_case c[N_CACHED] = {
+		{ .mode = RAW_READ_PREAD, .depth = DEPTH }, { .mode = RAW_READ_NOWAIT, .depth = DEPTH },
+		{ .mode = RAW_READ_RING, .depth = 1 }, { .mode = RAW_READ_RING, .depth = DEPTH },
+		{ .mode = RAW_READ_RING, .depth = DEPTH, .fixed = true },
+		{ .mode = RAW_READ_RING, .depth = 1, .ours = true },
+		{ .mode = RAW_READ_RING, .depth = DEPTH, .ours = true },
 	};
-	const struct bench_case cases[] = {
-		{ "pread(2)", run_case, &c[0] },
-		{ "raw ring, one at a time", run_case, &c[1] },
-		{ "raw ring, 32 at a time", run_case, &c[2] },
-		{ "rondo_pread, one task", run_case, &c[3] },
-		{ "rondo_pread, 32 tasks", run_case, &c[4] },
+	static const char *const names[N_CACHED] = {
+		"pread(2)", "preadv2(2), RWF_NOWAIT", "raw ring, one at a time",
+		"raw ring, 32 at a time", "... file, buffers registered",
+		"rondo_pread, one task", "rondo_pread, 32 tasks",
 	};
-	struct bench_outcome outcomes[5];
+	struct bench_case cases[N_CACHED];
+	struct bench_outcome outcomes[N_CACHED];
 	struct bench_pin pin;
 	int ret = bench_file_create(&file, CACHED_BYTES);
 
 	if (ret < 0)
 		return ret;
+	for (unsigned i = 0; i < N_CACHED; i++) {
+		c[i].file = &file;
+		cases[i] = (struct bench_case){ names[i], run_case, &c[i] };
+	}
 	ret = bench_pin_begin(&pin);
 	if (ret == 0) {
-		ret = bench_compare(cases, 5, CACHED_ROUNDS, outcomes);
+		ret = bench_compare(cases, N_CACHED, CACHED_ROUNDS, outcomes);
 		bench_pin_end(&pin);
 	}
 	bench_file_close(&file);
 	if (ret < 0)
 		return ret;
 	bench_compare_print("4 KiB from the page cache, at random, CPU time each", "ns", cases, outcomes,
-			    5);
-	report_ratio(report, "cached read alone, x pread", &outcomes[3], 1.35, false);
-	report_ratio(report, "cached reads, 32 at a time, x pread", &outcomes[4], 1.0, false);
+			    N_CACHED);
+	report_ratio(report, "cached read alone, x pread", &outcomes[ALONE], 1.35, false);
+	report_ratio(report, "cached reads, 32 at a time, x pread", &outcomes[MANY], 1.0, false);
 	return 0;
 }
 
@@ -161,8 +168,8 @@ static int direct(struct bench_report *report)
 {
 	struct bench_file file;
 	struct read_case c[] = {
-		{ &file, RAW_READ_DIRECT, DEPTH, false, true },
-		{ &file, RAW_READ_DIRECT, DEPTH, true, true },
+		{ &file, RAW_READ_DIRECT, DEPTH, .per_second = true },
+		{ &file, RAW_READ_DIRECT, DEPTH, .ours = true, .per_second = true },
 	};
 	const struct bench_case cases[] = {
 		{ "raw ring, 32 in flight", run_case, &c[0] },
