@@ -339,15 +339,15 @@ static void assert_needs_a_ring(const char *name, const char *a, const char *b)
 
 static void assert_commands_need_a_ring(int error)
 {
-	static const char *const benchmarks[] = { "switch", "spawn", "sleep",
-						  "timers", "echo",  "read" };
+	static const char *const benchmarks[] = { "switch", "spawn", "sleep",  "timers",
+						  "sync",   "echo",  "stream", "read" };
 
 	deny_error = error;
 	assert_needs_a_ring("demo", NULL, NULL);
 	assert_needs_a_ring("echo", "--port", "0");
 	assert_needs_a_ring("cp", "/proc/version", "never");
 	assert_int_not_equal(access("never", F_OK), 0);
-	for (int i = 0; i < 6; i++)
+	for (size_t i = 0; i < sizeof(benchmarks) / sizeof(benchmarks[0]); i++)
 		assert_needs_a_ring("bench", benchmarks[i], NULL);
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "asyncio.h"
@@ -25,30 +26,47 @@ static struct peer libuv = {
 	.name = "libuv", .file = "libuv.c", .source = libuv_source,
 	.build = "cc -O2 -o libuv libuv.c $(pkg-config --cflags --libs libuv)",
 };
-static char folder[] = "/tmp/rondo-bench.XXXXXX";
+static char folder[4096];
 static bool has_folder;
 
 static void remove_folder(void)
 {
-	char command[64];
+	char command[sizeof(folder) + 16];
 
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	snprintf(command, sizeof(command), "rm -rf '%s'", folder);
 	if (system(command) != 0)
 		fprintf(stderr, "rondo: bench: %s is left behind\n", folder);
 }
 
+/* Not where programs may not be run (noexec), nor where a shell would not take the name as it is. */
+static bool make_folder_below(const char *parent)
+{
+	struct statvfs fs;
+	int n = parent ? snprintf(folder, sizeof(folder), "%s/rondo-bench.XXXXXX", parent) : 0;
+
+	return n > 0 && (size_t)n < sizeof(folder) && !strchr(parent, '\'') &&
+	       statvfs(parent, &fs) == 0 && !(fs.f_flag & ST_NOEXEC) && mkdtemp(folder);
+}
+
 static bool make_folder(void)
 {
-	if (!has_folder && mkdtemp(folder)) {
-		has_folder = true;
+	const char *const parents[] = { getenv("TMPDIR"), "/tmp", "/var/tmp", "." };
+	static bool tried;
+
+	for (size_t i = 0; !tried && !has_folder && i < sizeof(parents) / sizeof(parents[0]); i++)
+		has_folder = make_folder_below(parents[i]);
+	if (!tried && has_folder)
 		atexit(remove_folder);
-	}
+	if (!tried && !has_folder)
+		printf("nowhere to build: neither $TMPDIR, /tmp, /var/tmp nor this folder lets "
+		       "programs be written and run\n");
+	tried = true;
 	return has_folder;
 }
 
 static bool build(const struct peer *p)
 {
-	char text[512];
+	char text[sizeof(folder) + 256];
 	FILE *f;
 	bool written;
 
@@ -61,7 +79,7 @@ static bool build(const struct peer *p)
 	written = fputs(p->source, f) >= 0;
 	if (fclose(f) != 0 || !written)
 		return false;
-	snprintf(text, sizeof(text), "cd %s && { %s; } >/dev/null 2>&1", folder, p->build);
+	snprintf(text, sizeof(text), "cd '%s' && { %s; } >/dev/null 2>&1", folder, p->build);
 	return system(text) == 0;
 }
 
@@ -89,11 +107,11 @@ bool bench_has_libuv(void)
 
 int bench_go(void *arg, double *value)
 {
-	char command[128];
+	char command[sizeof(folder) + 64];
 	FILE *out;
 	int n;
 
-	snprintf(command, sizeof(command), "exec %s/go %s", folder, (const char *)arg);
+	snprintf(command, sizeof(command), "exec '%s/go' %s", folder, (const char *)arg);
 	out = popen(command, "r");
 	if (!out)
 		return -errno;
@@ -107,6 +125,7 @@ unsigned bench_drop_absent(struct bench_case *cases, unsigned n)
 
 	for (unsigned i = 0; i < n; i++)
 		if ((cases[i].run != bench_asyncio || bench_has_asyncio()) &&
+		    (cases[i].run != bench_asyncio_groups || bench_has_task_groups()) &&
 		    (cases[i].run != bench_go || bench_has_go()))
 			cases[n_left++] = cases[i];
 	return n_left;
@@ -115,7 +134,7 @@ unsigned bench_drop_absent(struct bench_case *cases, unsigned n)
 static int serve(const struct peer *p, int listen_fd, bool echoes)
 {
 	int fd = dup(listen_fd);	/* without O_CLOEXEC */
-	char path[64], number[16];
+	char path[sizeof(folder) + 16], number[16];
 
 	snprintf(path, sizeof(path), "%s/%s", folder, p->name);
 	snprintf(number, sizeof(number), "%d", fd);

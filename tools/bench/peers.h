@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* peers.h - Go and libuv beside ours, where they are installed. Their programs are compiled when they
- * are first asked for, below /tmp, and removed when this one ends. */
+ * are first asked for, in a new folder below $TMPDIR, /tmp, /var/tmp or this one, and removed when
+ * this one ends. */
 #ifndef RONDO_TOOLS_BENCH_PEERS_H
 #define RONDO_TOOLS_BENCH_PEERS_H
 

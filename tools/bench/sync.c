@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sync.c - what locks and queues cost: taken when nobody waits, and handed from task to task. CPU
+/* sync.c - what locks, queues and events cost: taken when nobody waits, and handed from task to task. CPU
  * time of this thread, pinned to one CPU, under SCHED_RR where that is allowed. */
 #include <errno.h>
 #include <math.h>
@@ -17,6 +17,7 @@ struct pair {
 	struct rondo_lock lock;
 	struct rondo_semaphore semaphore;
 	struct rondo_queue queue;
+	struct rondo_event there, back;
 	unsigned n;			/* of each task */
 };
 
@@ -167,6 +168,37 @@ static int queue_two(struct pair *p)
 	return two_tasks(p, puts_items, gets_items);
 }
 
+static int event_goes(void *arg)
+{
+	struct pair *p = arg;
+	int ret = 0;
+
+	for (unsigned i = 0; i < p->n && ret == 0; i++) {
+		rondo_event_set(&p->there);
+		ret = rondo_event_wait(&p->back);
+		rondo_event_clear(&p->back);
+	}
+	return ret;
+}
+
+static int event_comes(void *arg)
+{
+	struct pair *p = arg;
+	int ret = 0;
+
+	for (unsigned i = 0; i < p->n && ret == 0; i++) {
+		ret = rondo_event_wait(&p->there);
+		rondo_event_clear(&p->there);
+		rondo_event_set(&p->back);
+	}
+	return ret;
+}
+
+static int event_two(struct pair *p)
+{
+	return two_tasks(p, event_goes, event_comes);
+}
+
 /* --- measuring ------------------------------------------------------------------------------- */
 
 struct what {
@@ -180,7 +212,8 @@ static int measure_main(void *arg)
 {
 	struct what *w = arg;
 	struct pair p = {
-		.lock = RONDO_LOCK_INIT, .semaphore = RONDO_SEMAPHORE_INIT(1), .n = w->n,
+		.lock = RONDO_LOCK_INIT, .semaphore = RONDO_SEMAPHORE_INIT(1),
+		.there = RONDO_EVENT_INIT, .back = RONDO_EVENT_INIT, .n = w->n,
 	};
 	uint64_t start;
 	int ret = rondo_queue_init(&p.queue, w->queue_max);
@@ -210,7 +243,8 @@ int bench_sync(struct bench_report *report)
 			   alone = { queue_alone, N_OPS, 1, 0 }, one = { queue_two, N_ITEMS, 1, 0 },
 			   many = { queue_two, N_ITEMS, 64, 0 }, meet = { meet_two, N_ITEMS, 1, 0 },
 			   selects = { select_two, N_ITEMS, 1, 0 },
-			   yields = { generator_two, N_ITEMS, 1, 0 };
+			   yields = { generator_two, N_ITEMS, 1, 0 },
+			   event = { event_two, N_ITEMS, 1, 0 };
 	struct bench_case cases[] = {
 		{ "lock + unlock", measure, &lock },
 		{ "semaphore acquire + release", measure, &semaphore },
@@ -218,6 +252,7 @@ int bench_sync(struct bench_report *report)
 		{ "queue put + get, two tasks, 1 item", measure, &one },
 		{ "queue put + get, two tasks, 64 items", measure, &many },
 		{ "lock handed over twice, with a yield", measure, &turns },
+		{ "event set + wait, there and back", measure, &event },
 		{ "channel without room, send + receive", measure, &meet },
 		{ "select of two gets, and a put", measure, &selects },
 		{ "generator, yield + next", measure, &yields },
@@ -225,6 +260,7 @@ int bench_sync(struct bench_report *report)
 		BENCH_ASYNCIO("semaphore acquire + release", "semaphore"),
 		BENCH_ASYNCIO("queue, two tasks, 1 item", "queue1"),
 		BENCH_ASYNCIO("queue, two tasks, 64 items", "queue64"),
+		BENCH_ASYNCIO("event set + wait, there and back", "event"),
 		BENCH_GO("lock + unlock", "lock"),
 		BENCH_GO("channel, two goroutines, 1 item", "queue1"),
 		BENCH_GO("channel, two goroutines, 64 items", "queue64"),
