@@ -37,7 +37,7 @@ static int help(void)
 	       "  --tasks N      how much a workload does\n"
 	       "  --faults LIST  only these kinds of fault, by name\n"
 	       "  --jobs N       processes (one per CPU)\n"
-	       "  --hang S       a seed that takes longer, in real seconds, has failed (120)\n"
+	       "  --hang S       a seed that takes longer, in seconds of CPU time, has failed (120)\n"
 	       "  --first-failure  stop there\n"
 	       "  --list FILE    run its lines `WORKLOAD SEED`: seeds that failed once\n"
 	       "  --resume FILE  write down what was done, and go on from there\n\n");

@@ -316,6 +316,21 @@ static void test_a_reader_that_has_gone_is_told_or_kills(void **state)
 	}
 }
 
+static int without_children(void)
+{
+	return child_deny(SYS_clone, EAGAIN);
+}
+
+/* Seeds that no process could be made for have not passed. */
+static void test_a_simulation_without_processes_is_a_failure(void **state)
+{
+	struct command c = { .arguments = { "sim", "tree", "--seeds", "2" }, .prepare = without_children };
+
+	(void)state;
+	command_run(&c);
+	assert_refuses(&c, FAILED, "tree: Resource temporarily unavailable");
+}
+
 /* --- without a ring -------------------------------------------------------------------------- */
 
 static int deny_error;
@@ -373,6 +388,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_a_reader_that_has_gone_is_told_or_kills),
 	cmocka_unit_test(test_the_version_is_one_line),
 	cmocka_unit_test(test_what_cannot_be_printed_is_a_failure),
+	cmocka_unit_test(test_a_simulation_without_processes_is_a_failure),
 	cmocka_unit_test(test_io_uring_refused_by_seccomp_is_explained_by_every_command),
 };
 

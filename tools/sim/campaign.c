@@ -15,12 +15,13 @@ enum {
 	JOBS_MAX = 64,
 	FAILURES_SHOWN = 10,
 	TWICE_EVERY = 50,		/* seeds: one of them is run twice, and must be the same */
+	SLOW_MACHINE = 20,		/* times slower in real time, at most */
 };
 
 struct job {
 	pid_t pid;
 	atomic_uint_least64_t seed;	/* being run */
-	atomic_uint_least64_t since_s;	/* by the real clock */
+	atomic_uint_least64_t since_s, since_cpu_s;	/* by the real clock, and of CPU time */
 	uint64_t n_failed, n_requests, n_faults, n_virtual_s;
 	uint64_t n_by_fault[RONDO_SIM_FAULT_KINDS];
 };
@@ -32,12 +33,16 @@ struct shared {
 	struct job jobs[JOBS_MAX];
 };
 
-static double now_s(void)
+static double clock_s(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+	return clock_gettime(clock, &ts) < 0 ? 0 : (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static double now_s(void)
+{
+	return clock_s(CLOCK_MONOTONIC);
 }
 
 static void show(struct shared *shared, const struct trial *t, const struct outcome *o)
@@ -81,6 +86,7 @@ static void work(const struct campaign *c, struct shared *shared, struct job *j)
 
 		atomic_store(&j->seed, t.seed);
 		atomic_store(&j->since_s, (uint64_t)now_s());
+		atomic_store(&j->since_cpu_s, (uint64_t)clock_s(CLOCK_PROCESS_CPUTIME_ID));
 		sim_run_trial(&t, &o);
 		if (!o.failed && t.seed % TWICE_EVERY == 0)
 			run_twice(&t, &o);
@@ -93,16 +99,17 @@ static void work(const struct campaign *c, struct shared *shared, struct job *j)
 	}
 }
 
-static void start_job(const struct campaign *c, struct shared *shared, struct job *j)
+static int start_job(const struct campaign *c, struct shared *shared, struct job *j)
 {
 	pid_t pid;
 
 	fflush(NULL);
 	atomic_store(&j->since_s, (uint64_t)now_s());
+	atomic_store(&j->since_cpu_s, 0);
 	pid = fork();
 	if (pid != 0) {
 		j->pid = pid;
-		return;
+		return pid < 0 ? -errno : 0;
 	}
 	work(c, shared, j);
 	fflush(stdout);
@@ -118,7 +125,7 @@ static struct job *job_of(struct shared *shared, unsigned n_jobs, pid_t pid)
 }
 
 /* A job died in the middle of a seed: that seed has failed, and the rest is still to be run. */
-static void bury(const struct campaign *c, struct shared *shared, struct job *j, int status)
+static int bury(const struct campaign *c, struct shared *shared, struct job *j, int status)
 {
 	struct trial t = { .workload = c->workload, .seed = atomic_load(&j->seed) };
 	struct outcome o = { .failed = true };
@@ -126,45 +133,58 @@ static void bury(const struct campaign *c, struct shared *shared, struct job *j,
 	snprintf(o.property, sizeof(o.property), "crash");
 	snprintf(o.text, sizeof(o.text), "%s",
 		 !WIFSIGNALED(status) ? "a checker ended the process" :
-		 WTERMSIG(status) == SIGKILL ? "it went on for too long in real time" :
+		 WTERMSIG(status) == SIGKILL ? "it went on for too long" :
 					       strsignal(WTERMSIG(status)));
 	j->n_failed++;
 	show(shared, &t, &o);
 	if (c->first_failure)
 		atomic_store(&shared->n_started, c->n_seeds);
-	start_job(c, shared, j);
+	return start_job(c, shared, j);
 }
 
-static void kill_hung(const struct campaign *c, struct shared *shared)
+/* What hangs either uses CPU time, and it is that which counts, so that no seed hangs because others use
+ * this machine, too; or it sleeps. */
+static bool is_hung(const struct campaign *c, const struct job *j)
+{
+	clockid_t clock;
+	double cpu_s = clock_getcpuclockid(j->pid, &clock) == 0 ? clock_s(clock) : 0;
+
+	return (uint64_t)cpu_s > atomic_load(&j->since_cpu_s) + c->hang_s ||
+	       (uint64_t)now_s() > atomic_load(&j->since_s) + (uint64_t)SLOW_MACHINE * c->hang_s;
+}
+
+static void kill_jobs(const struct campaign *c, struct shared *shared, bool all)
 {
 	for (unsigned i = 0; i < c->n_jobs; i++)
-		if (shared->jobs[i].pid > 0 &&
-		    (uint64_t)now_s() > atomic_load(&shared->jobs[i].since_s) + c->hang_s)
+		if (shared->jobs[i].pid > 0 && (all || is_hung(c, &shared->jobs[i])))
 			kill(shared->jobs[i].pid, SIGKILL);
 }
 
-static void wait_for_jobs(const struct campaign *c, struct shared *shared)
+/* Returns 0, or an error: not all could be run. */
+static int wait_for_jobs(const struct campaign *c, struct shared *shared)
 {
 	const struct timespec tick = { .tv_nsec = 20000000 };
 	unsigned n_left = c->n_jobs;
+	int ret = 0;
 
-	while (n_left) {
+	while (n_left && ret == 0) {
 		int status;
 		pid_t pid = waitpid(-1, &status, WNOHANG);
 		struct job *j = pid > 0 ? job_of(shared, c->n_jobs, pid) : NULL;
 
 		if (pid < 0 && errno == ECHILD)
-			return;
+			return -ECHILD;
 		if (!j) {
-			kill_hung(c, shared);
+			kill_jobs(c, shared, false);
 			nanosleep(&tick, NULL);
 		} else if (status != 0) {
-			bury(c, shared, j, status);
+			ret = bury(c, shared, j, status);
 		} else {
 			j->pid = 0;
 			n_left--;
 		}
 	}
+	return ret;
 }
 
 static void sum_up(struct campaign *c, const struct shared *shared)
@@ -186,16 +206,22 @@ int sim_run_campaign(struct campaign *c)
 	struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	double start = now_s();
+	int ret = 0;
 
 	if (shared == MAP_FAILED)
 		return -errno;
 	if (c->n_jobs > JOBS_MAX)
 		c->n_jobs = JOBS_MAX;
-	for (unsigned i = 0; i < c->n_jobs; i++)
-		start_job(c, shared, &shared->jobs[i]);
-	wait_for_jobs(c, shared);
+	for (unsigned i = 0; i < c->n_jobs && ret == 0; i++)
+		ret = start_job(c, shared, &shared->jobs[i]);
+	if (ret == 0)
+		ret = wait_for_jobs(c, shared);
+	if (ret < 0)
+		kill_jobs(c, shared, true);
+	while (ret < 0 && wait(NULL) > 0)
+		;
 	sum_up(c, shared);
 	c->seconds = now_s() - start;
 	munmap(shared, sizeof(*shared));
-	return 0;
+	return ret;
 }
