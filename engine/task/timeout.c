@@ -66,6 +66,8 @@ int rondo_timeout_begin(struct rondo_timeout *limit, double seconds)
 {
 	if (isnan(seconds))
 		return -EINVAL;
+	if (isinf(seconds) && seconds > 0)	/* a timer for it would hide a deadlock */
+		return begin(limit, UINT64_MAX, false);
 	return begin(limit, rondo__timer_deadline(seconds), seconds <= 0);
 }
 

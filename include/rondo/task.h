@@ -336,7 +336,8 @@ struct rondo_timeout {
 	uint64_t private_[10];
 };
 
-/* Start the limit: cancel the running task `seconds` from now (a past deadline: at its next await).
+/* Start the limit: cancel the running task `seconds` from now (a past deadline: at its next await;
+ * INFINITY: never, like asyncio.timeout(None)).
  *
  * Owns:    limit must stay in place until rondo_timeout_end().
  * Awaits:  no. Only from a task.

@@ -3,6 +3,8 @@
  * for what and ends with -EDEADLK; and it never says so while anything might still happen.
  * Method: circles of awaits and gathers, waits without a waker, tasks that will not die; each in
  * a child that is killed if it hangs. */
+#include <math.h>
+
 #include "rondo/runner.h"
 #include "support/step.h"
 
@@ -451,6 +453,29 @@ static void test_a_loop_that_others_can_call_waits(void **state)
 	assert_child_succeeds(exposed);
 }
 
+static int waits_without_a_limit(void *arg)
+{
+	struct rondo_timeout limit;
+
+	CHECK_EQUAL(rondo_timeout_begin(&limit, INFINITY), 0);
+	CHECK(rondo_timeout_when(&limit) == UINT64_MAX);
+	return rondo_timeout_end(&limit, rondo_wait_for(waits_for_nothing, arg, INFINITY));
+}
+
+static int limit_without_end(void)
+{
+	CHILD_CHECK(run_collecting(waits_without_a_limit, NULL) == -EDEADLK);
+	CHILD_CHECK(strstr(reports, "deadlock: waits for an event"));
+	return 0;
+}
+
+/* asyncio.timeout(None): a limit that never comes is no limit. */
+static void test_a_time_limit_without_end_does_not_hide_a_deadlock(void **state)
+{
+	(void)state;
+	assert_child_succeeds(limit_without_end);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -466,6 +491,7 @@ int main(void)
 		cmocka_unit_test(test_a_task_left_behind_that_ignores_its_cancellation_is_abandoned),
 		cmocka_unit_test(test_a_pending_op_or_timer_is_no_deadlock),
 		cmocka_unit_test(test_a_timer_that_was_taken_back_does_not_hide_a_deadlock),
+		cmocka_unit_test(test_a_time_limit_without_end_does_not_hide_a_deadlock),
 		cmocka_unit_test(test_an_op_that_was_cancelled_does_not_hide_a_deadlock),
 		cmocka_unit_test(test_a_loop_that_others_can_call_waits),
 	};
