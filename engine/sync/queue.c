@@ -62,12 +62,18 @@ int rondo_queue_init(struct rondo_queue *queue, size_t n_max)
 	return rondo_queue_init_with(queue, &(struct rondo_queue_options){ .n_max = n_max });
 }
 
+/* Or was told that it need not, and will look at the queue when it runs. */
+static bool somebody_waits_on(const struct rondo_queue_side *side)
+{
+	return side->waiters_.first_ || side->n_woken_;
+}
+
 void rondo_queue_free(struct rondo_queue *queue)
 {
 	if (!queue)
 		return;
-	if (queue->sides_[QUEUE_GETTING].waiters_.first_ || queue->sides_[QUEUE_PUTTING].waiters_.first_ ||
-	    queue->unfinished_.waiters_.first_)
+	if (somebody_waits_on(&queue->sides_[QUEUE_GETTING]) ||
+	    somebody_waits_on(&queue->sides_[QUEUE_PUTTING]) || queue->unfinished_.waiters_.first_)
 		BUG("a queue was freed under a task that waits in it");
 	while (queue->n_items_)
 		rondo__items_pop(queue, NULL);

@@ -362,9 +362,26 @@ static int freed_under_a_getter(void)
 	return rondo_run(freed_main, NULL);
 }
 
+static int freed_early_main(void *arg)
+{
+	CHECK_EQUAL(make(1), 0);
+	(void)arg;
+	CHECK(getter("g"));
+	CHECK_EQUAL(turns(2), 0);
+	CHECK_EQUAL(ints_put_nowait(&q, 1), 0);		/* it is to get it, and has not run yet */
+	ints_free(&q);
+	return 0;
+}
+
+static int freed_under_one_who_was_woken(void)
+{
+	return rondo_run(freed_early_main, NULL);
+}
+
 static void test_misuse_stops_the_program(void **state)
 {
 	(void)state;
+	assert_bug(freed_under_one_who_was_woken, "freed under a task");
 	assert_bug(pointer_into_ints, "a queue of something else");
 	assert_bug(freed_under_a_getter, "freed under a task");
 }
