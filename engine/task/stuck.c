@@ -52,9 +52,9 @@ static int take_signal(int wanted)
 		return 0;
 	if (!n_users) {
 		if (sigaction(signal, NULL, &before) < 0 || (before.sa_flags & SA_SIGINFO) ||
-		    (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN))
+		    (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) ||
+		    sigaction(signal, &ours, NULL) < 0)
 			return 0;
-		sigaction(signal, &ours, NULL);
 		taken = signal;
 	}
 	n_users++;

@@ -6,6 +6,7 @@
 #include "net.h"
 
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 #include "loop/loop.h"
@@ -489,6 +490,83 @@ static void test_errors_are_those_of_the_system_calls(void **state)
 	pair_clean(NULL);
 }
 
+/* --- at once, or after others ------------------------------------------------------------------ */
+
+static unsigned n_sendtos;
+
+static long counts_sendto(const struct kernel *k, long number, long a, long b, long c, long d,
+			  long e, long f)
+{
+	n_sendtos += number == SYS_sendto;
+	return rondo__kernel_linux.call(k, number, a, b, c, d, e, f);
+}
+
+enum other { NOBODY, A_TASK, A_SLEEPER, A_COMPLETION };
+
+static int is_other(void *arg)
+{
+	char c;
+
+	if (arg)
+		return read_op(*(int *)arg, &c, 1) == 1 ? 0 : -EIO;
+	return rondo_sleep(3600) == -ECANCELED ? 0 : -EIO;
+}
+
+/* How many of two sends of one turn are plain calls. The second one lets others go first. */
+static int sends_twice(void *arg)
+{
+	enum other other = *(enum other *)arg;
+	rondo_task *t = NULL;
+	int fds[2], n;
+
+	CHECK_EQUAL(pipe(fds), 0);
+	if (other == A_SLEEPER || other == A_COMPLETION)
+		t = rondo_create_task(is_other, other == A_COMPLETION ? fds : NULL);
+	CHECK_EQUAL(yield_times(3), 0);
+	n_sendtos = 0;
+	CHECK_EQUAL(rondo_send(p[0], HELLO, HELLO_LEN, 0), HELLO_LEN);
+	CHECK_EQUAL(n_sendtos, 1);
+	if (other == A_TASK)
+		t = rondo_create_task(is_other, NULL);
+	if (other == A_COMPLETION) {
+		CHECK_EQUAL(write(fds[1], "x", 1), 1);
+		let_kernel_complete();
+	}
+	CHECK_EQUAL(rondo_send(p[0], HELLO, HELLO_LEN, 0), HELLO_LEN);
+	n = (int)n_sendtos;
+	if (t) {
+		if (other != A_COMPLETION)
+			rondo_cancel(t);
+		(void)rondo_await(t);
+	}
+	close(fds[0]);
+	close(fds[1]);
+	return n;
+}
+
+static void assert_sends(enum other other, enum rondo_timers timers, int n_at_once)
+{
+	const struct rondo_options o = { .timers = timers };
+	struct test_kernel k;
+
+	test_kernel_init(&k);
+	k.kernel.call = counts_sendto;
+	assert_int_equal(net_unix_pair(p), 0);
+	assert_run_on(&k.kernel, &o, sends_twice, &other, n_at_once);
+	pair_clean(NULL);
+}
+
+static void test_who_sends_again_lets_others_go_first(void **state)
+{
+	(void)state;
+	assert_sends(NOBODY, RONDO_TIMERS_COALESCED, 2);
+	assert_sends(A_TASK, RONDO_TIMERS_COALESCED, 1);
+	assert_sends(A_SLEEPER, RONDO_TIMERS_COALESCED, 2);	/* the kernel tells us when it is time */
+	assert_sends(A_SLEEPER, RONDO_TIMERS_WAIT, 1);		/* only if we ask it */
+	assert_sends(NOBODY, RONDO_TIMERS_WAIT, 2);
+	assert_sends(A_COMPLETION, RONDO_TIMERS_COALESCED, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -505,6 +583,7 @@ int main(void)
 		cmocka_unit_test(test_closing_a_socket_ends_what_waits_for_it),
 		cmocka_unit_test(test_shutting_down_ends_receiving),
 		cmocka_unit_test(test_errors_are_those_of_the_system_calls),
+		cmocka_unit_test(test_who_sends_again_lets_others_go_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
