@@ -289,6 +289,68 @@ static void test_a_listener_that_cannot_be_prepared_is_closed(void **state)
 	assert_int_equal(count_fds(), n_fds);
 }
 
+/* --- at the edges ----------------------------------------------------------------------------- */
+
+static int reads_one(void *arg)
+{
+	char c;
+
+	(void)arg;
+	return (int)rondo_receiver_read(&r, &c, 1);
+}
+
+/* While the kernel lets go nobody begins again. */
+static int ends_under_a_reader(void *arg)
+{
+	rondo_task *late;
+
+	(void)arg;
+	CHECK_EQUAL(net_unix_pair(p), 0);
+	rondo_receiver_init(&r, p[0]);
+	CHECK_EQUAL(write(p[1], "x", 1), 1);
+	CHECK_EQUAL(reads_one(NULL), 1);
+	late = rondo_create_task(reads_one, NULL);
+	rondo_receiver_end(&r);
+	CHECK_EQUAL(rondo_await(late), -EBADF);
+	net_close_pair(p);
+	return 0;
+}
+
+/* Much that comes in one go, for a task that takes little: no pause, until more comes. */
+static int takes_little(void *arg)
+{
+	enum { BLOCK = 16 << 10, BLOCKS = 12, MORE = 4 << 20 };
+	static char block[BLOCK];
+	rondo_task *reader;
+	const struct op *op = (const struct op *)&r;
+
+	(void)arg;
+	CHECK_EQUAL(net_unix_pair(p), 0);
+	CHECK_EQUAL(setsockopt(p[1], SOL_SOCKET, SO_SNDBUF, &(int){ MORE }, sizeof(int)), 0);
+	rondo_receiver_init(&r, p[0]);
+	reader = rondo_create_task(reads_one, NULL);
+	CHECK_EQUAL(turns(3), 0);
+	for (int i = 0; i < BLOCKS; i++)
+		CHECK_EQUAL(write(p[1], block, BLOCK), BLOCK);
+	CHECK_EQUAL(rondo_await(reader), 1);
+	CHECK(!rondo__loop->receiver_is_flooded(op));
+	CHECK_EQUAL(write(p[1], block, 1), 1);
+	CHECK_EQUAL(turns(3), 0);
+	CHECK(!rondo__loop->receiver_is_flooded(op));
+	for (size_t n = 1; n < BLOCKS * BLOCK + 1; n++)
+		CHECK_EQUAL(reads_one(NULL), 1);
+	rondo_receiver_end(&r);
+	net_close_pair(p);
+	return 0;
+}
+
+static void test_a_receiver_at_its_edges(void **state)
+{
+	(void)state;
+	run((struct answer){ 0 }, ends_under_a_reader, NULL);
+	run((struct answer){ 0 }, takes_little, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +362,7 @@ int main(void)
 		cmocka_unit_test(test_an_interrupted_send_is_made_again),
 		cmocka_unit_test(test_mistakes_with_addresses),
 		cmocka_unit_test(test_a_listener_that_cannot_be_prepared_is_closed),
+		cmocka_unit_test(test_a_receiver_at_its_edges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -476,6 +476,34 @@ static void test_a_time_limit_without_end_does_not_hide_a_deadlock(void **state)
 	assert_child_succeeds(limit_without_end);
 }
 
+/* --- while the loop ends ---------------------------------------------------------------------- */
+
+static int is_deaf_once(void *arg)
+{
+	CHECK_EQUAL(waits_for_nothing(arg), -ECANCELED);
+	CHECK_EQUAL(waits_for_nothing(arg), -ECANCELED);
+	CHECK_EQUAL(rondo_sleep(0.001), 0);
+	note("over");
+	return 0;
+}
+
+static int leaves_a_deaf_task(void *arg)
+{
+	rondo_detach(rondo_create_task(is_deaf_once, arg));
+	return rondo_yield() < 0 ? -1 : 7;
+}
+
+/* The main has its result; what waits for nothing after it is cancelled again, and has its cleanup. */
+static void test_a_deadlock_after_main_is_broken(void **state)
+{
+	(void)state;
+	step_log[0] = '\0';
+	assert_int_equal(run_collecting(leaves_a_deaf_task, NULL), 7);
+	assert_checks_passed();
+	assert_log("over");
+	assert_non_null(strstr(reports, "deadlock: waits for"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -494,6 +522,7 @@ int main(void)
 		cmocka_unit_test(test_a_time_limit_without_end_does_not_hide_a_deadlock),
 		cmocka_unit_test(test_an_op_that_was_cancelled_does_not_hide_a_deadlock),
 		cmocka_unit_test(test_a_loop_that_others_can_call_waits),
+		cmocka_unit_test(test_a_deadlock_after_main_is_broken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

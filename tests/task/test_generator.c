@@ -121,6 +121,9 @@ static int two_errors_main(void *arg)
 	g = counts(5, -EIO);
 	CHECK_EQUAL(counts_next(g, &i), 0);
 	CHECK_EQUAL(counts_end(g, 0), -EIO);
+	g = counts(5, 3);			/* no error at all, though it was cancelled */
+	CHECK_EQUAL(counts_next(g, &i), 0);
+	CHECK_EQUAL(counts_end(g, 0), 0);
 	g = counts(5, 0);
 	CHECK_EQUAL(counts_next(g, &i), 0);
 	return counts_end(g, 0);
@@ -664,6 +667,40 @@ static void test_a_million_values(void **state)
 	assert_run(many_main, NULL, 0);
 }
 
+RONDO_GENERATOR(int, sleeps_first, (double, seconds))
+{
+	int ret = rondo_sleep(seconds);
+
+	return ret < 0 ? ret : sleeps_first_yield(gen, 5);
+}
+
+static int asks_sleeper(void *arg)
+{
+	int i = 0;
+
+	CHECK_EQUAL(sleeps_first_next(arg, &i), 0);
+	CHECK_EQUAL(i, 5);
+	return 0;
+}
+
+static int ends_while_asked(void *arg)
+{
+	struct sleeps_first_generator *g = sleeps_first(0.01);
+	rondo_task *asker = rondo_create_task(asks_sleeper, g);
+
+	(void)arg;
+	CHECK_EQUAL(turns(2), 0);
+	CHECK_EQUAL(sleeps_first_end(g, 0), -EBUSY);
+	CHECK_EQUAL(rondo_await(asker), 0);		/* who is not disturbed */
+	return sleeps_first_end(g, 0);
+}
+
+static void test_a_generator_that_is_asked_cannot_be_ended(void **state)
+{
+	(void)state;
+	assert_run(ends_while_asked, NULL, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -686,6 +723,7 @@ int main(void)
 		cmocka_unit_test(test_who_asks_from_inside_is_told_that_somebody_else_does),
 		cmocka_unit_test(test_a_deadlock_report_tells_of_the_generator),
 		cmocka_unit_test(test_a_million_values),
+		cmocka_unit_test(test_a_generator_that_is_asked_cannot_be_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
