@@ -4,6 +4,9 @@
  * the real one and refuses flags, sizes, register ops or features, as older ones do. */
 #include "raw.h"
 
+#include <sys/resource.h>
+
+
 #include <sys/syscall.h>
 
 #include "base/list.h"
@@ -379,6 +382,22 @@ static void test_a_write_that_raises_no_sigpipe_is_found_by_trying(void **state)
 	assert_int_equal(raw_count_entries("/proc/self/fd"), before);
 }
 
+static void test_without_a_descriptor_there_is_no_ring(void **state)
+{
+	int next = dup(0);
+	struct rlimit old, low;
+	struct raw r;
+
+	(void)state;
+	assert_true(next >= 0);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	low = (struct rlimit){ .rlim_cur = (rlim_t)next, .rlim_max = old.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	assert_int_equal(raw_try_open(&r, &rondo__kernel_linux, &(struct ring_options){ 0 }), -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -400,6 +419,7 @@ int main(void)
 		cmocka_unit_test(test_opcodes_are_known_by_probing),
 		cmocka_unit_test(test_no_more_opcodes_are_read_than_were_asked_about),
 		cmocka_unit_test(test_a_write_that_raises_no_sigpipe_is_found_by_trying),
+		cmocka_unit_test(test_without_a_descriptor_there_is_no_ring),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,6 +95,10 @@ static int is_told_why(void *arg)
 	CHECK_EQUAL(rondo_process_spawn(&o, &p), -ENOENT);
 	o.env = (const char *const[]){ "PATH=/nonexistent:/etc/passwd", NULL };
 	CHECK_EQUAL(rondo_process_spawn(&o, &p), -ENOTDIR);
+	/* "Not here" says less than any other error. */
+	o = (struct rondo_process_options){ .argv = ARGV("passwd") };
+	o.env = (const char *const[]){ "PATH=/etc:/nonexistent", NULL };
+	CHECK_EQUAL(rondo_process_spawn(&o, &p), -EACCES);
 	o = (struct rondo_process_options){ .argv = NULL };
 	CHECK_EQUAL(rondo_process_spawn(&o, &p), -EINVAL);
 	o = (struct rondo_process_options){ .argv = ARGV("true"), .shell = "true" };

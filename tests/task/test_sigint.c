@@ -466,6 +466,40 @@ static void test_a_forked_child_without_a_loop_dies_of_the_first_sigint(void **s
 	assert_child_succeeds(forking_dying);
 }
 
+/* R3: a handler that wants to know more is a handler, too. */
+static unsigned n_told;
+
+static void is_told(int signal, siginfo_t *info, void *context)
+{
+	(void)signal, (void)context;
+	n_told += info->si_pid == getpid();
+}
+
+static int interrupts_itself(void *arg)
+{
+	(void)arg;
+	kill(getpid(), SIGINT);
+	return rondo_sleep(0.001);
+}
+
+static int runs_with_a_handler(void)
+{
+	const struct sigaction theirs = { .sa_sigaction = is_told, .sa_flags = SA_SIGINFO };
+	struct sigaction now;
+
+	CHILD_CHECK(sigaction(SIGINT, &theirs, NULL) == 0);
+	CHILD_CHECK(rondo_run(interrupts_itself, NULL) == 0);
+	CHILD_CHECK(n_told == 1);
+	CHILD_CHECK(sigaction(SIGINT, NULL, &now) == 0 && now.sa_sigaction == is_told);
+	return 0;
+}
+
+static void test_a_handler_with_siginfo_is_left_alone(void **state)
+{
+	(void)state;
+	assert_child_succeeds(runs_with_a_handler);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -484,6 +518,7 @@ int main(void)
 		cmocka_unit_test(test_a_sigint_during_the_shutdown_kills),
 		cmocka_unit_test(test_a_forked_child_has_a_sigint_of_its_own),
 		cmocka_unit_test(test_a_forked_child_without_a_loop_dies_of_the_first_sigint),
+		cmocka_unit_test(test_a_handler_with_siginfo_is_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
