@@ -2,6 +2,7 @@
 /* session.c - OpenSSL's calls, none of which waits (X1), and the way of the bytes to and from the
  * stream below, where all the waiting is. */
 #include <openssl/err.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tls/tls.h"
@@ -38,7 +39,7 @@ static int fetch(struct tls *t)
 		t->n_in = (size_t)n;
 		return 0;
 	}
-	if (n == -ECANCELED || n == -EBADF)
+	if (n == -ECANCELED || n == -EBADF || n == -ENOMEM)	/* nothing is lost */
 		return (int)n;
 	if (n < 0)
 		return end_of_reading(t, (int)n, rondo_strerror((int)n));
@@ -258,6 +259,15 @@ static int encrypt(struct tls *t, struct cursor *c, size_t *n_written)
 	return 0;
 }
 
+/* What one long write needed does not stay with a connection that idles. */
+static void drop_if_long(struct tls_buffer *b)
+{
+	if (b->size <= TLS_KEEP_BYTES || !is_empty(b))
+		return;
+	free(b->data);
+	*b = (struct tls_buffer){ .data = NULL };
+}
+
 int rondo__tls_write(struct tls *t, const struct iovec *iov, size_t n_iov, size_t *n_written)
 {
 	struct cursor c = { .iov = iov, .n_iov = n_iov };
@@ -275,7 +285,10 @@ int rondo__tls_write(struct tls *t, const struct iovec *iov, size_t n_iov, size_
 		}
 		rondo_lock_release(&t->sending);
 	}
-	t->torn = *n_written && c.n_iov;
+	if (*n_written)		/* else what was torn before is torn still */
+		t->torn = c.n_iov > 0;
+	drop_if_long(&t->out);
+	drop_if_long(&t->wire);
 	t->n_sending--;
 	return ret;
 }

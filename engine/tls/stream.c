@@ -238,8 +238,11 @@ static int encrypt(rondo_stream *plain, rondo_tls_context *context,
 		rondo__tls_resumed(t);
 		ret = keep_alpn(t);
 	}
-	if (ret == 0)
+	if (ret == 0) {
 		ret = rondo_stream_new(&rondo__tls_class, t, o->stream, encrypted);
+		if (ret < 0)
+			rondo__tls_fail(t->why, ret, rondo_strerror(ret));
+	}
 	if (ret < 0) {
 		memcpy(rondo__tls_last_why(), t->why, TLS_WHY_BYTES);
 		tls_free(t);

@@ -35,6 +35,7 @@
 enum {
 	TLS_RECORD_BYTES = 16384,	/* of plaintext in one record, at most */
 	TLS_BATCH_BYTES = 65536,	/* of records, from where they are sent */
+	TLS_KEEP_BYTES = 32768,		/* of each buffer, while nothing is sent */
 	TLS_FLOOD_BYTES = 4096,		/* of what reads had to say and nobody took */
 	TLS_WHY_BYTES = 160,
 };
@@ -73,7 +74,7 @@ struct tls {
 struct tls_name {
 	struct tls_name *next;
 	SSL_CTX *ssl_ctx;
-	char name[];			/* in lower case */
+	char name[];
 };
 
 struct rondo_tls_context {

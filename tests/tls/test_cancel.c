@@ -256,6 +256,54 @@ static void test_a_cancelled_write_can_be_continued(void **state)
 	rondo_tls_context_free(s.pair.client_tls);
 }
 
+static int piece_verb(void *arg)
+{
+	const struct iovec piece = { message, sizeof(message) };
+	struct sweep *s = arg;
+	size_t n;
+
+	return rondo_stream_write_counted(s->pair.client, &piece, 1, &n);
+}
+
+static int cancel_a_write(struct sweep *s)
+{
+	rondo_task *writing = rondo_create_task(piece_verb, s);
+
+	CHECK_EQUAL(turns(MATRIX_TURNS), 0);
+	CHECK(rondo_cancel(writing));
+	CHECK_EQUAL(rondo_await(writing), -ECANCELED);
+	return 0;
+}
+
+static int torn_main(void *arg)
+{
+	struct sweep *s = arg;
+	rondo_task *peer;
+
+	if (pair_open(&s->pair) < 0 || cancel_a_write(s) < 0 || cancel_a_write(s) < 0)
+		return -1;
+	peer = rondo_create_task(counting_peer, s);
+	CHECK_EQUAL(rondo_stream_close(s->pair.client), 0);
+	rondo_await(peer);
+	CHECK(n_arrived < LONG_MESSAGE);
+	CHECK_EQUAL(arrived_end, -ECONNRESET);
+	rondo_stream_close(s->pair.server);
+	return 0;
+}
+
+/* The second write gets nowhere: that makes the first no better. */
+static void test_half_a_message_stays_half_a_message(void **state)
+{
+	struct sweep s = { .pair = { .server_tls = server_context("good"),
+				     .client_tls = client_context() } };
+
+	(void)state;
+	assert_int_equal(rondo_run(torn_main, &s), 0);
+	assert_checks_passed();
+	rondo_tls_context_free(s.pair.server_tls);
+	rondo_tls_context_free(s.pair.client_tls);
+}
+
 /* --- limits -------------------------------------------------------------------------------- */
 
 static int silent_main(void *arg)
@@ -376,6 +424,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_a_write_can_be_cancelled_at_every_point),
 	cmocka_unit_test(test_a_close_can_be_cancelled_at_every_point),
 	cmocka_unit_test(test_a_cancelled_write_can_be_continued),
+	cmocka_unit_test(test_half_a_message_stays_half_a_message),
 	cmocka_unit_test(test_a_handshake_has_a_limit),
 	cmocka_unit_test(test_a_close_has_a_limit),
 	cmocka_unit_test(test_a_close_wakes_the_reader),

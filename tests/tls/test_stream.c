@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <openssl/ssl.h>
 
+#include "tls/tls.h"
+
 enum { LONG_WAY = 10 << 20 };
 
 static struct pair open_pair(void)
@@ -100,6 +102,47 @@ static void test_ten_megabytes_go_both_ways_at_once(void **state)
 	p = open_pair();
 	SSL_CTX_set_max_proto_version(rondo_tls_context_native(p.client_tls), TLS1_2_VERSION);
 	run_pair(echo_main, &p);
+}
+
+static int write_long(void *arg)
+{
+	static char megabyte[1 << 20];
+	struct pair *p = arg;
+
+	CHECK_EQUAL(rondo_stream_write(p->client, megabyte, sizeof(megabyte)), 0);
+	return rondo_stream_shutdown_write(p->client);
+}
+
+static int read_away(void *arg)
+{
+	struct pair *p = arg;
+	ssize_t n;
+
+	while ((n = rondo_stream_read(p->server, incoming, sizeof(incoming))) > 0)
+		continue;
+	return (int)n;
+}
+
+static int memory_main(void *arg)
+{
+	struct pair *p = arg;
+	const struct tls *t;
+
+	if (pair_open(p) < 0)
+		return -1;
+	CHECK_EQUAL(RONDO_GATHER(rondo_create_task(write_long, p), rondo_create_task(read_away, p)), 0);
+	t = rondo_stream_self(p->client, &rondo__tls_class);
+	CHECK(t->out.size <= TLS_KEEP_BYTES && t->wire.size <= TLS_KEEP_BYTES);
+	return pair_close(p);
+}
+
+/* A thousand connections that once sent much would have 256 MB otherwise. */
+static void test_a_long_write_leaves_no_long_buffers(void **state)
+{
+	struct pair p = open_pair();
+
+	(void)state;
+	run_pair(memory_main, &p);
 }
 
 static int pieces_main(void *arg)
@@ -569,6 +612,7 @@ static void test_there_is_no_renegotiation(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_ten_megabytes_go_both_ways_at_once),
+	cmocka_unit_test(test_a_long_write_leaves_no_long_buffers),
 	cmocka_unit_test(test_pieces_arrive_as_one_message),
 	cmocka_unit_test(test_a_file_is_sent_encrypted),
 	cmocka_unit_test(test_half_a_stream_can_be_closed),
