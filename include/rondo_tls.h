@@ -70,6 +70,7 @@ struct rondo_tls_context_options {
 	const char *cert_file;		/* our certificate and those between it and an authority; a
 					 * server needs one */
 	const char *key_file;		/* NULL: it is in cert_file */
+	const char *key_password;	/* NULL: it has none; nobody is asked for it */
 	const char *const *alpn;	/* protocols, best first, NULL at the end; the server's order
 					 * decides, and without a common one it refuses */
 	const char *ciphers;		/* of TLS 1.2, in OpenSSL's words */
@@ -78,7 +79,9 @@ struct rondo_tls_context_options {
 	double handshake_timeout;	/* seconds; 60 */
 	double shutdown_timeout;	/* seconds; 30 */
 	/* A server: which context a client shall have that asks for this name. Leave *context alone for
-	 * this one; less than 0 refuses the client. Must not await. */
+	 * this one; less than 0 refuses the client. Must not await. Certificates, ALPN, whether and how
+	 * clients are verified, and no_tickets are that context's; versions and ciphers this one's.
+	 * A client that is verified cannot resume the session of another name. */
 	int (*on_server_name)(const char *name, rondo_tls_context **context, void *arg);
 	/* Told of each handshake that failed: in a server there may be nobody else to tell. Must not
 	 * await. */

@@ -26,18 +26,34 @@ static int file_failed(const char *what, const char *file)
 
 /* --- certificates ---------------------------------------------------------------------------- */
 
-static int use_certificate(SSL_CTX *ctx, const char *cert_file, const char *key_file)
+/* OpenSSL's own would ask at the terminal. */
+static int on_password(char *buf, int size, int writes, void *password)
+{
+	size_t n = password ? strlen(password) : 0;
+
+	(void)writes;
+	if (n == 0 || n > (size_t)size)
+		return -1;
+	memcpy(buf, password, n);
+	return (int)n;
+}
+
+static int use_certificate(SSL_CTX *ctx, const char *cert_file, const char *key_file,
+			   const char *password)
 {
 	if (!cert_file)
 		return 0;
 	if (!key_file)
 		key_file = cert_file;
+	SSL_CTX_set_default_passwd_cb(ctx, on_password);
+	SSL_CTX_set_default_passwd_cb_userdata(ctx, (void *)(uintptr_t)password);
 	ERR_clear_error();
 	if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1)
 		return file_failed("certificate", cert_file);
 	if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1 ||
 	    SSL_CTX_check_private_key(ctx) != 1)
 		return file_failed("key", key_file);
+	SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
 	return 0;
 }
 
@@ -76,8 +92,7 @@ static void set_verification(SSL_CTX *ctx, const struct rondo_tls_context_option
 
 /* --- names ----------------------------------------------------------------------------------- */
 
-/* "*.example.org" fits "www.example.org", and not "a.b.example.org". Both are in lower case, except
- * for what the client sent. */
+/* "*.example.org" fits "www.example.org", and not "a.b.example.org". */
 static bool name_fits(const char *pattern, const char *name)
 {
 	if (pattern[0] == '*' && pattern[1] == '.') {
@@ -96,23 +111,54 @@ static SSL_CTX *find_name(const struct rondo_tls_context *c, const char *name)
 	return n ? n->ssl_ctx : NULL;
 }
 
+/* OpenSSL takes the certificate, the authorities and the ALPN callback from a context that it is
+ * switched to, and all else from the first one. Whether clients are verified belongs to that. */
+static void switch_to(SSL *ssl, const struct rondo_tls_context *other)
+{
+	SSL_set_SSL_CTX(ssl, other->ssl_ctx);
+	SSL_set_verify(ssl, SSL_CTX_get_verify_mode(other->ssl_ctx),
+		       SSL_CTX_get_verify_callback(other->ssl_ctx));
+	if (other->options.no_tickets) {
+		SSL_set_options(ssl, SSL_OP_NO_TICKET);
+		SSL_set_num_tickets(ssl, 0);
+	}
+}
+
+/* OpenSSL resumes a session before it asks for the name's context. So a client that one context has
+ * let in would be let in by all. (In TLS 1.2 the name that we are told is the session's.) */
+static bool is_of_another_name(const SSL *ssl, const char *name)
+{
+	const char *first;
+
+	if (!SSL_session_reused(ssl))
+		return false;
+	first = SSL_SESSION_get0_hostname(SSL_get0_session(ssl));
+	return first && name ? strcasecmp(first, name) != 0 : first != name;
+}
+
+static int refuse(int *alert, int why)
+{
+	*alert = why;
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
 static int on_server_name(SSL *ssl, int *alert, void *arg)
 {
 	struct rondo_tls_context *c = arg, *other = c;
 	const struct rondo_tls_context_options *o = &c->options;
 	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-	SSL_CTX *ctx;
+	SSL_CTX *ctx = name ? find_name(c, name) : NULL;
 
-	if (!name)
-		return SSL_TLSEXT_ERR_NOACK;
-	if (o->on_server_name && o->on_server_name(name, &other, o->arg) < 0) {
-		*alert = SSL_AD_UNRECOGNIZED_NAME;
-		return SSL_TLSEXT_ERR_ALERT_FATAL;
-	}
-	ctx = other != c ? other->ssl_ctx : find_name(c, name);
-	if (ctx)
+	if (name && o->on_server_name && o->on_server_name(name, &other, o->arg) < 0)
+		return refuse(alert, SSL_AD_UNRECOGNIZED_NAME);
+	if (other != c)
+		switch_to(ssl, other);
+	else if (ctx)
 		SSL_set_SSL_CTX(ssl, ctx);
-	return SSL_TLSEXT_ERR_OK;
+	if (o->on_server_name && SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE &&
+	    is_of_another_name(ssl, name))
+		return refuse(alert, SSL_AD_ACCESS_DENIED);
+	return name ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
 /* --- ALPN ------------------------------------------------------------------------------------ */
@@ -205,7 +251,7 @@ static int set_up(struct rondo_tls_context *c, const struct rondo_tls_context_op
 	if (ret == 0)
 		ret = believe(c->ssl_ctx, o);
 	if (ret == 0)
-		ret = use_certificate(c->ssl_ctx, o->cert_file, o->key_file);
+		ret = use_certificate(c->ssl_ctx, o->cert_file, o->key_file, o->key_password);
 	if (ret == 0)
 		ret = set_alpn(c, o->alpn);
 	if (ret == 0 && !o->is_server && !o->no_tickets)
@@ -289,16 +335,18 @@ struct ssl_ctx_st *rondo_tls_context_native(rondo_tls_context *context)
 	return context->ssl_ctx;
 }
 
-/* OpenSSL takes the certificate, the authorities and the ALPN callback from the context that it is
- * switched to, and all else from the first one. */
+/* What switch_to() says comes from it. */
 static SSL_CTX *context_of_name(struct rondo_tls_context *c)
 {
+	const STACK_OF(X509_NAME) *authorities = SSL_CTX_get_client_CA_list(c->ssl_ctx);
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	static const unsigned char id[] = "rondo";
 
 	if (!ctx)
 		return NULL;
 	SSL_CTX_set1_cert_store(ctx, SSL_CTX_get_cert_store(c->ssl_ctx));
+	if (authorities)
+		SSL_CTX_set_client_CA_list(ctx, SSL_dup_CA_list(authorities));
 	SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1);
 	if (c->n_alpn)
 		SSL_CTX_set_alpn_select_cb(ctx, on_alpn, c);
@@ -320,7 +368,7 @@ int rondo_tls_context_add_name(rondo_tls_context *context, const char *name, con
 		return rondo__tls_fail(rondo__tls_last_why(), -ENOMEM, "out of memory");
 	memcpy(n->name, name, size);
 	n->ssl_ctx = context_of_name(context);
-	ret = n->ssl_ctx ? use_certificate(n->ssl_ctx, cert_file, key_file) : failed();
+	ret = n->ssl_ctx ? use_certificate(n->ssl_ctx, cert_file, key_file, NULL) : failed();
 	if (ret < 0) {
 		SSL_CTX_free(n->ssl_ctx);
 		free(n);

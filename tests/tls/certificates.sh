@@ -5,7 +5,8 @@
 # An authority (ca.pem) and what it signed: good.pem for localhost and 127.0.0.1, expired.pem,
 # other.pem for example.test, wild.pem for *.example.test, client.pem, and fixed.pem, whose
 # signatures all have one length, as the simulator wants it. From an authority that nobody knows:
-# unknown.pem; and selfsigned.pem. The key of X.pem is X.key; both.pem is good.pem with its key.
+# unknown.pem; and selfsigned.pem. The key of X.pem is X.key; both.pem is good.pem with its key,
+# and locked.key that key under the password "secret".
 set -eu
 
 key() {
@@ -58,3 +59,4 @@ signed client ca 'a client' DNS:client.test
 signed unknown strange localhost DNS:localhost,IP:127.0.0.1
 signed fixed ca localhost DNS:localhost
 cat good.pem good.key >both.pem
+openssl pkey -in good.key -aes256 -passout pass:secret -out locked.key

@@ -4,6 +4,7 @@
  * every kind. */
 #include "pair.h"
 
+#include <fcntl.h>
 #include <openssl/ssl.h>
 
 static int talk(struct pair *p)
@@ -388,6 +389,29 @@ static void test_a_server_may_be_asked_for_a_names_context(void **state)
 	assert_string_equal(p.client_why, "refused by the peer: tlsv1 unrecognized name");
 }
 
+static struct pair strict_pair(rondo_tls_context *client)
+{
+	return (struct pair){ .server_tls = picking_server(), .client_tls = client,
+			      .host = "example.test" };
+}
+
+/* It has its own mind about clients, too. */
+static void test_a_names_context_verifies_clients(void **state)
+{
+	struct pair p = strict_pair(client_context());
+
+	(void)state;
+	asked_for = context((struct rondo_tls_context_options){
+		.is_server = true, .cert_file = "other.pem", .key_file = "other.key",
+		.ca_file = "ca.pem", .verify = RONDO_TLS_VERIFY_REQUIRED });
+	run_pair(client_refused_main, &p);
+	assert_int_equal(p.server_ret, -EPROTO);
+	assert_string_equal(last_failure, "peer did not return a certificate");
+	p = strict_pair(client_with("client.pem", "client.key"));
+	run_pair(talk_main, &p);
+	rondo_tls_context_free(asked_for);
+}
+
 static int version_main(void *arg)
 {
 	struct pair *p = arg;
@@ -492,6 +516,27 @@ static void test_a_bad_context_is_refused_with_a_reason(void **state)
 	assert_no_context(CLIENT(.alpn = empty), -EINVAL, "1 to 255 bytes");
 }
 
+/* OpenSSL would ask whoever sits at the terminal. Here is one who would answer. */
+static void test_nobody_is_asked_for_a_password(void **state)
+{
+	int fds[2], terminal = dup(STDIN_FILENO);
+
+	(void)state;
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	assert_int_equal(write(fds[1], "secret\nsecret\n", 14), 14);
+	assert_int_equal(dup2(fds[0], STDIN_FILENO), STDIN_FILENO);
+	assert_no_context(SERVER(.cert_file = "good.pem", .key_file = "locked.key"), -EINVAL,
+			  "key locked.key: ");
+	assert_no_context(SERVER(.cert_file = "good.pem", .key_file = "locked.key",
+				 .key_password = "wrong"), -EINVAL, "key locked.key: ");
+	rondo_tls_context_free(context(SERVER(.cert_file = "good.pem", .key_file = "locked.key",
+					      .key_password = "secret")));
+	assert_int_equal(dup2(terminal, STDIN_FILENO), STDIN_FILENO);
+	close(terminal);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_a_good_certificate_is_believed),
 	cmocka_unit_test(test_an_empty_host_is_anybody),
@@ -505,9 +550,11 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_alpn),
 	cmocka_unit_test(test_a_server_has_a_certificate_for_each_name),
 	cmocka_unit_test(test_a_server_may_be_asked_for_a_names_context),
+	cmocka_unit_test(test_a_names_context_verifies_clients),
 	cmocka_unit_test(test_versions_and_ciphers),
 	cmocka_unit_test(test_loops_of_several_threads_share_contexts),
 	cmocka_unit_test(test_a_bad_context_is_refused_with_a_reason),
+	cmocka_unit_test(test_nobody_is_asked_for_a_password),
 };
 
 TLS_MAIN(tests)

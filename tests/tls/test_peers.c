@@ -12,6 +12,7 @@ static char peer_out[65536];		/* what the last peer printed, both outputs */
 struct talk {
 	const char *peer;		/* a command; %d: our port */
 	const char *server_cert;
+	const struct rondo_tls_context_options *server;	/* all but its certificate; or NULL */
 	const char *host;		/* a client: whom we want; NULL: localhost */
 	const char *client_cert;
 	int n_connections;		/* a client: one after the other; 0: one */
@@ -114,15 +115,19 @@ static int serve_main(void *arg)
 	static const char *const alpn[] = { "h2", NULL };
 	struct talk *t = arg;
 	char key[64], cert[64];
-	struct rondo_tls_context_options o = { .is_server = true, .cert_file = cert,
-					       .key_file = key, .alpn = alpn,
-					       .on_failure = note_failure };
+	struct rondo_tls_context_options o = { .alpn = alpn };
 	struct rondo_server_options options = { .limit = 0 };
 	rondo_tls_context *tls;
 	rondo_server *server;
 
 	snprintf(cert, sizeof(cert), "%s.pem", t->server_cert);
 	snprintf(key, sizeof(key), "%s.key", t->server_cert);
+	if (t->server)
+		o = *t->server;
+	o.is_server = true;
+	o.cert_file = cert;
+	o.key_file = key;
+	o.on_failure = note_failure;
 	CHECK_EQUAL(rondo_tls_context_new(&o, &tls), 0);
 	CHECK_EQUAL(rondo_tls_context_add_name(tls, "example.test", "other.pem", "other.key"), 0);
 	options.wrapper = rondo_tls_wrapper(tls);
@@ -144,15 +149,21 @@ static void assert_said(const char *text)
 	assert_non_null(strstr(peer_out, text));
 }
 
-static void serve(const char *cert, const char *peer, int status)
+static void serve_as(const struct rondo_tls_context_options *server, const char *cert,
+		     const char *peer, int status)
 {
-	struct talk t = { .peer = peer, .server_cert = cert };
+	struct talk t = { .peer = peer, .server_cert = cert, .server = server };
 
 	assert_int_equal(rondo_run(serve_main, &t), 0);
 	assert_checks_passed();
 	if (t.status != status)
 		print_error("exit %d, and it said:\n%s\n", t.status, peer_out);
 	assert_int_equal(t.status, status);
+}
+
+static void serve(const char *cert, const char *peer, int status)
+{
+	serve_as(NULL, cert, peer, status);
 }
 
 #define S_CLIENT "printf 'hello\\n' | openssl s_client -ign_eof -connect 127.0.0.1:%d -CAfile ca.pem " \
@@ -211,6 +222,51 @@ static void test_s_client_refuses_us(void **state)
 	assert_said("unable to get local issuer certificate");
 	assert_string_equal(last_failure, "refused by the peer: tlsv1 alert unknown ca");
 	assert_int_equal(last_failure_error, -EPROTO);
+}
+
+/* A name's context is the one that says whom it believes. */
+static int strict_name(const char *name, rondo_tls_context **c, void *arg)
+{
+	if (strcmp(name, "example.test") == 0)
+		*c = arg;
+	return 0;
+}
+
+#define ASK(name, more) "printf 'hello\\n' | openssl s_client -ign_eof -connect 127.0.0.1:%1$d " \
+			"-servername " name " " more
+
+static void test_a_session_of_one_name_is_none_of_another(void **state)
+{
+	rondo_tls_context *strict = context((struct rondo_tls_context_options){
+		.is_server = true, .cert_file = "both.pem", .ca_file = "ca.pem",
+		.verify = RONDO_TLS_VERIFY_REQUIRED });
+	const struct rondo_tls_context_options o = { .on_server_name = strict_name, .arg = strict };
+
+	(void)state;
+	serve_as(&o, "good", ASK("localhost", "-sess_out s") "; "
+		 ASK("localhost", "-sess_in s"), 0);
+	assert_said("Reused, TLSv1.3");
+	serve_as(&o, "good", ASK("localhost", "-sess_out s") "; "
+		 ASK("example.test", "-sess_in s"), 1);
+	assert_string_equal(last_failure, "callback failed");
+	serve_as(&o, "good", ASK("example.test", "-cert client.pem -key client.key -sess_out s") "; "
+		 ASK("example.test", "-sess_in s"), 0);
+	assert_said("Reused, TLSv1.3");
+	rondo_tls_context_free(strict);
+}
+
+/* Who is asked for a certificate is told by whom, whatever name it asked for. */
+static void test_a_server_says_whose_certificates_it_takes(void **state)
+{
+	const struct rondo_tls_context_options o = { .ca_file = "ca.pem",
+						     .verify = RONDO_TLS_VERIFY_OPTIONAL };
+
+	(void)state;
+	serve_as(&o, "good", ASK("localhost", ""), 0);
+	assert_said("Acceptable client certificate CA names\nCN = rondo test authority\n");
+	serve_as(&o, "good", ASK("example.test", ""), 0);
+	assert_said("from TLSv1.3 to example.test\n");
+	assert_said("Acceptable client certificate CA names\nCN = rondo test authority\n");
 }
 
 static void test_who_speaks_no_tls_is_let_go(void **state)
@@ -434,6 +490,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_s_client_is_served),
 	cmocka_unit_test(test_s_client_resumes_a_session),
 	cmocka_unit_test(test_s_client_refuses_us),
+	cmocka_unit_test(test_a_session_of_one_name_is_none_of_another),
+	cmocka_unit_test(test_a_server_says_whose_certificates_it_takes),
 	cmocka_unit_test(test_who_speaks_no_tls_is_let_go),
 	cmocka_unit_test(test_a_python_client_is_served),
 	cmocka_unit_test(test_s_server_is_believed_or_not),
