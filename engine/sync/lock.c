@@ -47,7 +47,7 @@ static bool somebody_waits(const struct rondo_lock *l)
 	return w;
 }
 
-int rondo__lock_waited(struct rondo_lock *l, struct rondo_waiter *w, int error)
+static inline int waited(struct rondo_lock *l, struct rondo_waiter *w, int error)
 {
 	waiters_remove(w);
 	if (likely(error == 0))
@@ -57,7 +57,12 @@ int rondo__lock_waited(struct rondo_lock *l, struct rondo_waiter *w, int error)
 	return error;
 }
 
-static int wait_in_turn(struct rondo_lock *l)
+int rondo__lock_waited(struct rondo_lock *l, struct rondo_waiter *w, int error)
+{
+	return waited(l, w, error);
+}
+
+static __attribute__((noinline)) int wait_in_turn(struct rondo_lock *l)
 {
 	struct rondo_waiter w = WAITER(l, &lock_class);
 	struct rondo_task *self = w.wait.task;
@@ -71,7 +76,7 @@ static int wait_in_turn(struct rondo_lock *l)
 	} else {
 		rondo__park(&w.wait);
 	}
-	return rondo__lock_waited(l, &w, rondo__wait_result(&w.wait, 0));
+	return waited(l, &w, rondo__wait_result(&w.wait, 0));
 }
 
 static inline bool is_free(const struct rondo_lock *l)
@@ -84,7 +89,8 @@ bool rondo__lock_is_free(const struct rondo_lock *l)
 	return is_free(l);
 }
 
-static __attribute__((noinline)) int acquire_slowly(struct rondo_lock *l)
+/* In a loop with a budget (D11), or in none, which is a bug. */
+static __attribute__((noinline)) int acquire_in_budget(struct rondo_lock *l)
 {
 	const struct rondo_task *self = rondo__self();
 	int ret = is_free(l) ? budget_checkpoint() : 0;
@@ -101,8 +107,10 @@ int rondo_lock_acquire(struct rondo_lock *lock)
 {
 	const struct loop *l = rondo__unbudgeted;
 
-	if (unlikely(!l || !l->running || !is_free(lock)))
-		return acquire_slowly(lock);
+	if (unlikely(!l || !l->running))
+		return acquire_in_budget(lock);
+	if (unlikely(!is_free(lock)))
+		return wait_in_turn(lock);
 	lock->holder_ = l->running->id;
 	return 0;
 }

@@ -111,7 +111,8 @@ static inline void let_put(struct rondo_queue *q)
 }
 
 /* In a rendezvous: is somebody waiting on the other side? */
-static int meet(struct rondo_queue *q, enum queue_side side, void *value)
+static inline __attribute__((always_inline)) int meet(struct rondo_queue *q, enum queue_side side,
+						     void *value)
 {
 	struct rondo_queue_side *others = &q->sides_[!side];
 	const struct rondo_waiter *other = others->waiters_.first_;
