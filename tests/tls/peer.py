@@ -46,8 +46,7 @@ def server(name, end=None):
             return
         while data := tls.recv(100000):
             tls.sendall(data)
-            if end == "cut":
-                break
+        # Cut only when all was read: else the kernel resets the connection.
         if end != "cut":
             tls.unwrap()
         tls.close()
