@@ -20,7 +20,7 @@
 #define RAW_SECOND UINT64_C(1000000000)
 #define RAW_FENCE UINT64_MAX	/* user_data of raw_fence()'s NOP, which is not logged */
 
-enum { RAW_LOG = 128, RAW_PATIENCE_S = 20 };
+enum { RAW_LOG = 128, RAW_PATIENCE_S = 60 };
 
 struct raw_cqe {
 	uint64_t user_data;

@@ -117,29 +117,36 @@ static void test_kn2_mprotect_guards_stop_at_half_the_map_limit(void **state)
 	munmap(n, PAGE);
 }
 
-enum { SLOW_READ = 32 << 20, N_ATTEMPTS = 50 };
+enum { N_PIECES = 512, PIECE = 1 << 20, N_ATTEMPTS = 50 };
 
-/* Start a read that takes milliseconds, close the ring, and look what happens to the last byte. The
- * attempt is void if the read was too fast. */
-static bool written_after_close(int memory, volatile char *buf)
+/* Start a long read, close the ring, and look what happens to the last byte. The attempt is void if
+ * the read was too fast. It takes far longer than a scheduler lets it run while we wait for our
+ * turn, so that we see it half done on a busy machine, too. */
+static bool written_after_close(int memory, char *piece)
 {
+	static struct iovec iov[N_PIECES + 2];
+	static volatile char first, last;
 	uint64_t end = raw_now() + RAW_PATIENCE_S * RAW_SECOND;
 	struct io_uring_sqe *sqe;
 	struct io_uring ring;
 	bool untouched;
 
-	memset((char *)(uintptr_t)buf, 1, SLOW_READ);
+	first = last = 1;
+	iov[0] = (struct iovec){ (void *)(uintptr_t)&first, 1 };
+	for (int i = 1; i <= N_PIECES; i++)
+		iov[i] = (struct iovec){ piece, PIECE };
+	iov[N_PIECES + 1] = (struct iovec){ (void *)(uintptr_t)&last, 1 };
 	assert_int_equal(io_uring_queue_init(8, &ring, 0), 0);
 	sqe = io_uring_get_sqe(&ring);
-	io_uring_prep_read(sqe, memory, (void *)(uintptr_t)buf, SLOW_READ, 0);
+	io_uring_prep_readv(sqe, memory, iov, N_PIECES + 2, 0);
 	sqe->flags |= IOSQE_ASYNC;
 	assert_int_equal(io_uring_submit(&ring), 1);
-	while (buf[0] && raw_now() < end)
+	while (first && raw_now() < end)
 		;
-	assert_int_equal(buf[0], 0);
+	assert_int_equal(first, 0);
 	io_uring_queue_exit(&ring);
-	untouched = buf[SLOW_READ - 1] == 1;
-	while (buf[SLOW_READ - 1])	/* nor may the test reuse the buffer before */
+	untouched = last == 1;
+	while (last)			/* nor may the test reuse the buffer before */
 		assert_true(raw_now() < end);
 	return untouched;
 }
@@ -147,14 +154,14 @@ static bool written_after_close(int memory, volatile char *buf)
 static void test_kn3_the_kernel_writes_after_a_ring_is_closed(void **state)
 {
 	int memory = memfd_create("rondo-test", MFD_CLOEXEC), i;
-	char *buf = map_pages(SLOW_READ / PAGE);
+	char *piece = map_pages(PIECE / PAGE);
 
 	(void)state;
-	assert_int_equal(ftruncate(memory, SLOW_READ), 0);
-	for (i = 0; i < N_ATTEMPTS && !written_after_close(memory, buf); i++)
+	assert_int_equal(ftruncate(memory, (off_t)(N_PIECES + 1) * PIECE), 0);
+	for (i = 0; i < N_ATTEMPTS && !written_after_close(memory, piece); i++)
 		;
 	assert_true(i < N_ATTEMPTS);
-	munmap(buf, SLOW_READ);
+	munmap(piece, PIECE);
 	close(memory);
 }
 

@@ -63,8 +63,8 @@ static int threads_now(void)
 static int count_blocked_splices(void *unbounded)
 {
 	struct ring_options o = { .iowq_unbounded = *(unsigned *)unbounded };
-	uint64_t end = raw_now() + RAW_SECOND;
-	int sink[2], n = 0, before;
+	uint64_t end = raw_now() + RAW_PATIENCE_S * RAW_SECOND;
+	int sink[2], n = 0, before, n_after = 0;
 	struct raw r;
 
 	if (raw_try_open(&r, &rondo__kernel_linux, &o) < 0 || pipe(sink) < 0)
@@ -79,10 +79,11 @@ static int count_blocked_splices(void *unbounded)
 		io_uring_prep_splice(sqe, fds[0], -1, sink[1], -1, 10, 0);
 	}
 	/* Enters give new workers their chance; with a cap no more come, however long one waits. */
-	while (n < N_SPLICES && raw_now() < end) {
+	while (n < N_SPLICES && n_after < 50 && raw_now() < end) {
 		if (rondo__ring_enter(&r.ring, 1, raw_now() + RAW_SECOND / 100) < 0)
 			return BAD;
 		n = threads_now() - before;
+		n_after += n >= (int)o.iowq_unbounded;
 	}
 	return n;
 }
