@@ -136,7 +136,7 @@ script() {
 	name=${1#"$root/tests/"} start=$(date +%s)
 	name=${name%/run.sh}
 	log=$(log_of "$name")
-	timeout 1800 sh "$1" >"$log" 2>&1 </dev/null
+	timeout 7200 sh "$1" >"$log" 2>&1 </dev/null
 	status=$?
 	sed -n 's/^skip *//p' "$log" >"$out/skips"
 	# shellcheck disable=SC2046
@@ -152,7 +152,7 @@ tree() {
 	keep_going=-k
 	[ ! -f "$out/$tree_name/build.ninja" ] || keep_going='-k 0'
 	# shellcheck disable=SC2086
-	timeout 1800 cmake --build "$out/$tree_name" --parallel "$jobs" -- $keep_going
+	timeout 7200 cmake --build "$out/$tree_name" --parallel "$jobs" -- $keep_going
 }
 
 # tests_in TREE NAME CTEST-ARGS...: run tests of one variant. `launcher` may precede ctest.
@@ -162,7 +162,7 @@ tests_in() {
 	shift 2
 	# shellcheck disable=SC2086
 	suite "$tests_name" "$tests_tree/Testing/Temporary/LastTest.log" \
-		timeout 3000 $launcher ctest --test-dir "$tests_tree" --output-on-failure \
+		timeout 7200 $launcher ctest --test-dir "$tests_tree" --output-on-failure \
 		--no-tests=error --repeat until-pass:2 --parallel "$jobs" "$@"
 }
 
@@ -187,8 +187,8 @@ thread_sanitizer() {
 under_valgrind() {
 	valgrind_name=$1 valgrind_only=$2
 	shift 2
-	suite "$valgrind_name" '' timeout 3000 python3 "$root/tests/support/run_under.py" \
-		"$out/gcc" --only "$valgrind_only" --except "$not_for_valgrind" --timeout 120 -- \
+	suite "$valgrind_name" '' timeout 7200 python3 "$root/tests/support/run_under.py" \
+		"$out/gcc" --only "$valgrind_only" --except "$not_for_valgrind" --timeout 900 -- \
 		valgrind -q --error-exitcode=99 --leak-check=full \
 		--errors-for-leak-kinds=definite "$@"
 }
@@ -216,7 +216,7 @@ ordinary_user() {
 	chmod -R go+rX "$copy/source" "$copy/build"
 	suite 'suite ordinary user' '' \
 		env LD_LIBRARY_PATH="$copy/build" TMPDIR="$copy/cwd" HOME="$copy/cwd" \
-		timeout 3000 python3 "$root/tests/support/run_under.py" "$out/gcc" \
+		timeout 7200 python3 "$root/tests/support/run_under.py" "$out/gcc" \
 		--except '^(base|random|differential)/' --cwd "$copy/cwd" \
 		--move "$out/gcc=$copy/build" --move "$root=$copy/source" -- \
 		setpriv --reuid='{id}' --regid='{id}' --clear-groups \

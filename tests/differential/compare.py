@@ -29,7 +29,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 SKIP = 77
 OLDEST = (3, 11)  # the first with groups, limits and barriers
 BATCH = 1000
-TIMEOUT_S = 100  # for a batch, which takes one or two
+TIMEOUT_S = 300  # for a batch, which takes one or two
 HANGS = ["hangs"]
 ENOUGH = 20  # scenarios with two outcomes
 

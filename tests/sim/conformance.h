@@ -30,7 +30,7 @@ enum {
 	SETUP = 1000,			/* user_data of what only prepares: not in the outcome */
 	TIMEOUT_MULTISHOT = 1 << 6,	/* 6.4 */
 	LINES_MAX = 64, FDS_MAX = 64, OUTCOME_SIZE = 512,
-	PATIENCE_MS = 20000, SIM_PATIENCE_MS = 200000,
+	PATIENCE_MS = 60000, SIM_PATIENCE_MS = 200000,
 };
 
 struct conf;

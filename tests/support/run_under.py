@@ -33,7 +33,7 @@ def arguments():
     parser.add_argument("--except", type=re.compile, default="^$", dest="left_out")
     parser.add_argument("--move", action="append", default=[])
     parser.add_argument("--cwd")
-    parser.add_argument("--timeout", type=float, default=180)
+    parser.add_argument("--timeout", type=float, default=900)
     parser.add_argument("launcher", nargs="+")
     return parser.parse_args()
 

@@ -20,7 +20,7 @@ enum {
 	OK = 0, FAILED = 1, USAGE = 2,	/* exit codes */
 	KILLED = 1000,			/* and the signal, in place of an exit code */
 	CANNOT_RUN = 126,
-	PATIENCE_MS = 20000,		/* after which whatever does not come is missing */
+	PATIENCE_MS = 100000,		/* after which whatever does not come is missing */
 };
 
 struct command {
