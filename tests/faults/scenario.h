@@ -247,7 +247,7 @@ static void load_unwinder(void)
 #endif
 }
 
-static void fail_everywhere(const struct scenario *s)
+static void fail_one_everywhere(const struct scenario *s)
 {
 	unsigned n[2] = { 0 }, n_told = 0;
 
@@ -271,6 +271,15 @@ static void fail_everywhere(const struct scenario *s)
 	print_message("%s: %u failures of one point, %u of all from one on; the program was told "
 		      "of %u, the rest it could not notice\n", s->name, n[0], n[1], n_told);
 	assert_true(n[0] > 0 && n[1] > 0);
+}
+
+/* Any one thing may fail, or all from one on, in each of n scenarios. */
+static void fail_everywhere(const struct scenario *s, size_t n)
+{
+	if (!allocations_are_caught())
+		print_message("memory is not made to fail: this checker has its own allocator\n");
+	for (size_t i = 0; i < n; i++)
+		fail_one_everywhere(&s[i]);
 }
 
 /* --- an enter that fails for good ------------------------------------------------------------ */
