@@ -121,25 +121,6 @@ static int measure_cancel(void *arg, double *ms)
 
 /* --------------------------------------------------------------------------------------------- */
 
-static int compare(const char *title, const char *unit, const struct bench_case *cases,
-		   const double *targets, unsigned n_cases, struct bench_report *report)
-{
-	struct bench_outcome outcomes[BENCH_MAX_CASES];
-	struct bench_pin pin;
-	int ret = bench_pin_begin(&pin);
-
-	if (ret < 0)
-		return ret;
-	ret = bench_compare(cases, n_cases, N_ROUNDS, outcomes);
-	bench_pin_end(&pin);
-	if (ret < 0)
-		return ret;
-	bench_compare_print(title, unit, cases, outcomes, n_cases);
-	for (unsigned i = 0; i < n_cases; i++)
-		bench_report_value(report, cases[i].name, unit, &outcomes[i].value, targets[i]);
-	return 0;
-}
-
 int bench_groups(struct bench_report *report)
 {
 	static bool without = false, with = true;
@@ -156,12 +137,18 @@ int bench_groups(struct bench_report *report)
 		BENCH_ASYNCIO_GROUPS("cancel a group of 100,000 sleepers", "group"),
 		BENCH_GO("cancel a context of 100,000 goroutines", "group"),
 	};
-	const double gather_targets[] = { 120, NAN, NAN, NAN }, cancel_targets[] = { 50, NAN, NAN, NAN };
-	int ret = compare("rondo_gather(), CPU time for each task", "ns", gathers, gather_targets,
-			  bench_drop_absent(gathers, 4), report);
+	static const double gather_target = 120, cancel_target = 50;
+	const struct bench_table gather_table = {
+		.title = "rondo_gather(), CPU time for each task", .unit = "ns", .cases = gathers,
+		.n_cases = bench_drop_absent(gathers, 4), .n_rounds = N_ROUNDS,
+		.targets = &gather_target, .n_targets = 1,
+	};
+	const struct bench_table cancel_table = {
+		.title = "a task group whose children are all cancelled, CPU time until its end",
+		.unit = "ms", .cases = cancels, .n_cases = bench_drop_absent(cancels, 4),
+		.n_rounds = N_ROUNDS, .targets = &cancel_target, .n_targets = 1,
+	};
+	int ret = bench_run_table(&gather_table, report);
 
-	if (ret < 0)
-		return ret;
-	return compare("a task group whose children are all cancelled, CPU time until its end",
-		       "ms", cancels, cancel_targets, bench_drop_absent(cancels, 4), report);
+	return ret < 0 ? ret : bench_run_table(&cancel_table, report);
 }

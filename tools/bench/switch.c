@@ -98,25 +98,6 @@ static int measure_spawn(void *arg, double *ns)
 	return ret < 0 ? ret : 0;
 }
 
-static int compare(const char *title, const struct bench_case *cases, const double *targets,
-		   unsigned n_cases, struct bench_report *report)
-{
-	struct bench_outcome outcomes[BENCH_MAX_CASES];
-	struct bench_pin pin;
-	int ret = bench_pin_begin(&pin);
-
-	if (ret < 0)
-		return ret;
-	ret = bench_compare(cases, n_cases, N_ROUNDS, outcomes);
-	bench_pin_end(&pin);
-	if (ret < 0)
-		return ret;
-	bench_compare_print(title, "ns", cases, outcomes, n_cases);
-	for (unsigned i = 0; i < n_cases; i++)
-		bench_report_value(report, cases[i].name, "ns", &outcomes[i].value, targets[i]);
-	return 0;
-}
-
 int bench_switch(struct bench_report *report)
 {
 	static unsigned two = 2, many = 10000, million = 1000000;
@@ -125,9 +106,13 @@ int bench_switch(struct bench_report *report)
 		{ "yield, 10,000 tasks", measure_yield, &many },
 		{ "yield, 1,000,000 tasks", measure_yield, &million },
 	};
-	const double targets[] = { 15, 35, NAN };
+	static const double targets[] = { 15, 35 };
+	const struct bench_table t = {
+		.title = "rondo_yield(), CPU time each", .unit = "ns", .cases = cases, .n_cases = 3,
+		.n_rounds = N_ROUNDS, .targets = targets, .n_targets = 2,
+	};
 
-	return compare("rondo_yield(), CPU time each", cases, targets, 3, report);
+	return bench_run_table(&t, report);
 }
 
 int bench_spawn(struct bench_report *report)
@@ -137,8 +122,11 @@ int bench_spawn(struct bench_report *report)
 		{ "create + await, 1,000 alive", measure_spawn, &many },
 		{ "create + await, 1 alive", measure_spawn, &one },
 	};
-	const double targets[] = { 90, NAN };
+	static const double target = 90;
+	const struct bench_table t = {
+		.title = "a task that returns at once, recycled stacks, CPU time each", .unit = "ns",
+		.cases = cases, .n_cases = 2, .n_rounds = N_ROUNDS, .targets = &target, .n_targets = 1,
+	};
 
-	return compare("a task that returns at once, recycled stacks, CPU time each", cases, targets, 2,
-		       report);
+	return bench_run_table(&t, report);
 }

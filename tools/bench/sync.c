@@ -266,21 +266,13 @@ int bench_sync(struct bench_report *report)
 		BENCH_GO("channel, two goroutines, 64 items", "queue64"),
 	};
 	static const double targets[] = { 10, NAN, NAN, 60, 60 };
-	const unsigned n_targets = sizeof(targets) / sizeof(targets[0]);
-	const unsigned n_cases = bench_drop_absent(cases, sizeof(cases) / sizeof(cases[0]));
-	struct bench_outcome outcomes[BENCH_MAX_CASES];
-	struct bench_pin pin;
-	int ret = bench_pin_begin(&pin);
+	const struct bench_table t = {
+		.title = "locks and queues, CPU time each", .unit = "ns", .cases = cases,
+		.n_cases = bench_drop_absent(cases, sizeof(cases) / sizeof(cases[0])),
+		.n_rounds = N_ROUNDS, .targets = targets,
+		.n_targets = sizeof(targets) / sizeof(targets[0]),
+	};
+	int ret = bench_run_table(&t, report);
 
-	if (ret < 0)
-		return ret;
-	ret = bench_compare(cases, n_cases, N_ROUNDS, outcomes);
-	bench_pin_end(&pin);
-	if (ret < 0)
-		return ret;
-	bench_compare_print("locks and queues, CPU time each", "ns", cases, outcomes, n_cases);
-	for (unsigned i = 0; i < n_cases; i++)
-		bench_report_value(report, cases[i].name, "ns", &outcomes[i].value,
-				   i < n_targets ? targets[i] : NAN);
-	return bench_groups(report);
+	return ret < 0 ? ret : bench_groups(report);
 }
