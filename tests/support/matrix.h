@@ -35,6 +35,8 @@ struct matrix_verb {
 					 * that went well. NULL: it completes by itself */
 	int (*prepare)(void *ctx);	/* before each case: make a fresh world; 0. Optional */
 	void (*clean)(void *ctx);	/* after each case: put back what it left. Optional */
+	int (*open)(void *ctx);		/* the same, in the main task. Optional */
+	void (*close)(void *ctx);
 	void *ctx;
 	int result;			/* what start returns when it succeeds, or MATRIX_FD */
 	bool once;			/* what finish did is not there for a second call */
@@ -389,17 +391,35 @@ static const struct matrix_case {
 	{ "a deadline that is met", matrix_deadline_is_met, MATRIX_BOTH },
 };
 
+struct matrix_run {
+	const struct matrix_verb *verb;
+	const struct matrix_case *which;
+};
+
+static inline int matrix_main(void *arg)
+{
+	const struct matrix_run *r = arg;
+	const struct matrix_verb *v = r->verb;
+	int ret = v->open ? v->open(v->ctx) : 0;
+
+	if (ret == 0)
+		ret = r->which->run((void *)(uintptr_t)v);
+	if (v->close)
+		v->close(v->ctx);
+	return ret;
+}
+
 /* Small rings: a program has hundreds of cases, and what a ring locked is given back only later
  * (KN-27), which for an ordinary user may be too late. */
 static inline void matrix_run_case(const char *verb, const struct matrix_verb *v,
 				   const struct matrix_case *c)
 {
 	const struct rondo_options small = { .sq_entries = 16 };
+	struct matrix_run r = { v, c };
 	int ret, n_fds = count_fds();
 
 	assert_int_equal(v->prepare ? v->prepare(v->ctx) : 0, 0);
-	ret = rondo__run_on(v->kernel ? v->kernel : &rondo__kernel_linux, &small, c->run,
-			    (void *)(uintptr_t)v);
+	ret = rondo__run_on(v->kernel ? v->kernel : &rondo__kernel_linux, &small, matrix_main, &r);
 	if (ret != 0 || check_failure[0])
 		print_error("%s, %s: main returned %d\n", verb, c->name, ret);
 	assert_checks_passed();
