@@ -23,7 +23,7 @@ struct line {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned n_watches;
 
-static __thread const struct overflow_watch *watch_of_thread;
+static __thread struct overflow_watch *watches;	/* this thread's, the youngest first */
 
 /* A name is the user's: whatever is in it, the report stays one line. */
 static void put(struct line *l, const char *s)
@@ -44,7 +44,8 @@ static void put_number(struct line *l, uintptr_t n, unsigned base)
 	put(l, digits + i);
 }
 
-static void report(const struct overflow_watch *w, const void *address)
+/* Returns whether the address is in a guard of this watch. */
+static bool report(const struct overflow_watch *w, const void *address)
 {
 	struct line l = { .n = 0 };
 	char name[64] = "";
@@ -53,7 +54,7 @@ static void report(const struct overflow_watch *w, const void *address)
 
 	size_bytes = rondo__stack_guard_hit(w->pool, address, &base);
 	if (!size_bytes)
-		return;
+		return false;
 	w->name(w, base, name, sizeof(name));
 	put(&l, "rondo: stack overflow in task '");
 	put(&l, name);
@@ -62,19 +63,19 @@ static void report(const struct overflow_watch *w, const void *address)
 	put(&l, " KiB) at 0x");
 	put_number(&l, (uintptr_t)address, 16);
 	l.text[l.n++] = '\n';
-	if (write(STDERR_FILENO, l.text, l.n) < 0)
-		return; /* nobody left to tell */
+	(void)!write(STDERR_FILENO, l.text, l.n);	/* if that fails there is nobody left to tell */
+	return true;
 }
 
 static void on_segv(int signal, siginfo_t *info, void *interrupted)
 {
-	const struct overflow_watch *w = watch_of_thread;
+	const struct overflow_watch *w = watches;
 	/* Others are sent: by kill(), or by the kernel when it cannot write a signal's frame. */
 	bool faulted = info->si_code > 0 && info->si_code != SI_KERNEL;
 
 	(void)interrupted;
-	if (w && faulted)
-		report(w, info->si_addr);
+	while (w && faulted && !report(w, info->si_addr))
+		w = w->next;
 	sigaction(SIGSEGV, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
 	/* A fault happens again on return, in its own frame; what was sent must be sent again. */
 	if (!faulted)
@@ -134,12 +135,19 @@ static int signal_stack_install(struct overflow_watch *w)
 	return 0;
 }
 
+/* Those who came while it was there have none of their own, so one of them takes it over. */
 static void signal_stack_remove(struct overflow_watch *w)
 {
 	stack_t there;
 
 	if (!w->signal_stack)
 		return;
+	if (watches && !watches->signal_stack) {
+		watches->signal_stack = w->signal_stack;
+		watches->signal_stack_size = w->signal_stack_size;
+		w->signal_stack = NULL;
+		return;
+	}
 	if (sigaltstack(NULL, &there) == 0 && there.ss_sp == w->signal_stack)
 		sigaltstack(&(stack_t){ .ss_flags = SS_DISABLE }, NULL);
 	munmap(w->signal_stack, w->signal_stack_size);
@@ -163,17 +171,21 @@ int rondo__overflow_watch(struct overflow_watch *w)
 		signal_stack_remove(w);
 		return ret;
 	}
-	w->outer = watch_of_thread;
+	w->next = watches;
 	w->watching = true;
-	watch_of_thread = w;
+	watches = w;
 	return 1;
 }
 
 void rondo__overflow_unwatch(struct overflow_watch *w)
 {
+	struct overflow_watch **p = &watches;
+
 	if (!w->watching)
 		return;
-	watch_of_thread = w->outer;
+	while (*p != w)
+		p = &(*p)->next;
+	*p = w->next;
 	w->watching = false;
 	pthread_mutex_lock(&lock);
 	if (--n_watches == 0)

@@ -27,7 +27,7 @@ struct overflow_watch {
 	void (*name)(const struct overflow_watch *w, void *stack_base, char *buf, size_t size);
 
 	/* What rondo__overflow_unwatch() undoes. */
-	const struct overflow_watch *outer;	/* what this thread watched before */
+	struct overflow_watch *next;		/* of this thread's */
 	void *signal_stack;			/* NULL: the thread had one */
 	size_t signal_stack_size;
 	bool watching;
@@ -36,6 +36,6 @@ struct overflow_watch {
 /* Watch the calling thread's stacks. Returns 1, or 0 when somebody else handles SIGSEGV (W1), or
  * -errno; rondo__overflow_unwatch() may be called in every case. */
 int rondo__overflow_watch(struct overflow_watch *w);
-/* Undo it: same thread, the youngest watch first. The last one restores the default action. */
+/* Undo it: same thread. The last one restores the default action. */
 void rondo__overflow_unwatch(struct overflow_watch *w);
 #endif

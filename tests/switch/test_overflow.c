@@ -458,7 +458,7 @@ static void watch_twice_and_stop(void)
 		_exit(1);
 	if (watch(&a) != 1 || is_default() || !has_signal_stack())
 		_exit(2);
-	if (watch(&b) != 1 || b.watch.outer != &a.watch)
+	if (watch(&b) != 1 || b.watch.next != &a.watch)
 		_exit(3);
 	rondo__overflow_unwatch(&b.watch);
 	if (is_default() || !has_signal_stack())
@@ -510,6 +510,53 @@ static void test_unwatching_gives_back_to_the_watch_before(void **state)
 	assert_reported("rondo: stack overflow in task 'outer' (stack 64 KiB) at 0x");
 }
 
+static void overflow_beside_another_watch(void)
+{
+	struct worker older = { .name = "older", .body = overflow }, younger = { .name = "younger" };
+
+	watch(&older);
+	watch(&younger);
+	run_task(&older);
+}
+
+static void overflow_after_an_older_watch(void)
+{
+	struct worker older = { .name = "older" }, younger = { .name = "younger", .body = overflow };
+
+	watch(&older);
+	watch(&younger);
+	rondo__overflow_unwatch(&older.watch);
+	memset(&older, 0xa5, sizeof(older));		/* it is gone */
+	run_task(&younger);
+}
+
+static void unwatch_the_older_first(void)
+{
+	struct worker older = { .name = "older" }, younger = { .name = "younger" };
+	bool had_signal_stack = has_signal_stack();
+
+	watch(&older);
+	watch(&younger);
+	rondo__overflow_unwatch(&older.watch);
+	if (is_default() || !has_signal_stack())
+		_exit(1);
+	rondo__overflow_unwatch(&younger.watch);
+	if (!is_default() || has_signal_stack() != had_signal_stack)
+		_exit(2);
+}
+
+/* A thread may have several loops, of which one runs, and end them in any order. */
+static void test_several_watches_of_a_thread_are_equal(void **state)
+{
+	(void)state;
+	skip_where_overflows_are_not_seen();
+	assert_segv(child_status(overflow_beside_another_watch));
+	assert_reported("rondo: stack overflow in task 'older' (stack 64 KiB) at 0x");
+	assert_segv(child_status(overflow_after_an_older_watch));
+	assert_reported("rondo: stack overflow in task 'younger' (stack 64 KiB) at 0x");
+	assert_int_equal(child_status(unwatch_the_older_first), 0);
+}
+
 static void watch_as_at_start(void)
 {
 	struct worker w = { .name = "checked" };
@@ -547,6 +594,7 @@ int main(void)
 		cmocka_unit_test(test_a_users_signal_stack_is_used_and_kept),
 		cmocka_unit_test(test_the_last_unwatch_restores_everything),
 		cmocka_unit_test(test_unwatching_gives_back_to_the_watch_before),
+		cmocka_unit_test(test_several_watches_of_a_thread_are_equal),
 		cmocka_unit_test(test_the_watch_stands_back_for_a_checker),
 	};
 
