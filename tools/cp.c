@@ -219,11 +219,19 @@ static void clean_up(struct copy *c)
 	}
 }
 
+static void stop(void *task)
+{
+	rondo_cancel(task);
+}
+
 static int cp_main(void *arg)
 {
 	struct copy *c = arg;
-	int ret = open_source(c);
+	/* As ^C does it: what ends a session or a container leaves nothing behind, either. */
+	int ret = rondo_add_signal_handler(SIGTERM, stop, rondo_current_task());
 
+	if (ret >= 0)
+		ret = open_source(c);
 	if (ret >= 0)
 		ret = create_temporary(c);
 	if (ret >= 0)

@@ -140,13 +140,14 @@ static void test_interrupted_it_leaves_the_old_file_and_nothing_else(void **stat
 	whole = time_copy();
 	for (int i = 0; i < 24 || (n_interrupted == 0 && i < 100); i++) {
 		struct command c = { .arguments = { "cp", "new", "there" } };
+		int number = i / 3 % 2 ? SIGTERM : SIGINT;
 
 		files_make("there", OLD_SIZE, OLD, 0600);
-		signal_at_some_moment(&c, i % 3, SIGINT, whole);
+		signal_at_some_moment(&c, i % 3, number, whole);
 		assert_no_temporary(".");
 		if (c.status == OK) {
 			assert_true(there_is_new(NEW_SIZE));
-		} else if (c.status == KILLED + SIGINT) {	/* before its loop, or after */
+		} else if (c.status == KILLED + number) {	/* before its loop, or after */
 			assert_true(there_is_old() || there_is_new(NEW_SIZE));
 		} else {
 			assert_interrupted(&c);

@@ -3,7 +3,6 @@
  * cancelling its children. */
 #include "groups.h"
 
-#include <math.h>
 
 #include "asyncio.h"
 #include "peers.h"

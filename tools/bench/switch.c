@@ -2,7 +2,6 @@
 /* switch.c - what it costs to yield, and to create and await a task. CPU time of this thread,
  * pinned to one CPU, under SCHED_RR where that is allowed. */
 #include <errno.h>
-#include <math.h>
 #include <rondo.h>
 #include <stdlib.h>
 
