@@ -22,7 +22,7 @@ mkdir -p "$out"
 gcc -c -O0 -o "$out/flush.o" "$root/tests/coverage/flush.c" &&
 	cmake -S "$root" -B "$out" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=gcc \
 		-DCMAKE_C_FLAGS='--coverage -O0' \
-		-DCMAKE_EXE_LINKER_FLAGS="--coverage -Wl,--wrap=_exit,--wrap=abort $out/flush.o" >"$out.log" 2>&1 &&
+		-DCMAKE_EXE_LINKER_FLAGS="--coverage -Wl,--wrap=_exit,--wrap=abort,--wrap=__gcov_dump $out/flush.o" >"$out.log" 2>&1 &&
 	cmake --build "$out" --parallel "$(nproc)" >>"$out.log" 2>&1 || {
 	tail -n 20 "$out.log" >&2
 	exit 1
