@@ -44,6 +44,7 @@ struct rondo_stream {
 
 	struct rondo_lock write_lock;
 	int write_error;		/* why nothing more can be written, or 0 */
+	bool write_ended;		/* the peer was told so */
 	char *out;			/* the write buffer, out_capacity bytes; NULL: none */
 	size_t n_out, out_capacity;
 

@@ -189,16 +189,18 @@ static int shut_down_locked(struct rondo_stream *s)
 {
 	int ret;
 
-	if (s->write_error)
-		return s->n_out ? s->write_error : 0;
+	if (s->write_ended)
+		return 0;
 	if (!s->class->shutdown_write)
 		return -EOPNOTSUPP;
 	ret = rondo__stream_flush_locked(s);
 	if (ret == 0)
 		ret = s->class->shutdown_write(s->self);
-	if (ret == 0)
-		s->write_error = -EPIPE;
-	return ret;
+	if (ret < 0)
+		return ret;
+	s->write_error = -EPIPE;
+	s->write_ended = true;
+	return 0;
 }
 
 int rondo_stream_shutdown_write(rondo_stream *s)

@@ -358,7 +358,7 @@ RONDO_API size_t rondo_stream_unsent(const rondo_stream *s);
 RONDO_API RONDO_MUST_CHECK int rondo_stream_flush(rondo_stream *s);
 
 /* Flush, and tell the peer that no more comes; reading goes on. The writing end of a pipe is closed.
- * Doing it twice is harmless.
+ * Doing it twice is harmless. After half a message it is what the peer finds behind that half.
  *
  * Awaits:  as rondo_stream_flush().
  * Cancel:  -ECANCELED; it was not done.

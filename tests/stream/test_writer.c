@@ -279,6 +279,35 @@ static void test_nothing_follows_half_a_message(void **state)
 	run_writing_to_all(torn, NULL);
 }
 
+/* Whoever reads finds the end, as after a close, and does not wait for the other half. */
+static int torn_and_half_closed(void *arg)
+{
+	rondo_task *writer = rondo_create_task(write_big, NULL);
+	char bytes[4096];
+	ssize_t n;
+
+	(void)arg;
+	CHECK_EQUAL(stream_begin(NULL), 0);
+	CHECK_EQUAL(turns(MATRIX_TURNS), 0);
+	CHECK(rondo_cancel(writer));
+	CHECK_EQUAL(rondo_await(writer), -ECANCELED);
+	CHECK_EQUAL(rondo_stream_shutdown_write(stream), 0);
+	CHECK_EQUAL(rondo_stream_shutdown_write(stream), 0);
+	while ((n = rondo_read(pair[1], bytes, sizeof(bytes))) > 0)
+		;
+	CHECK_EQUAL(n, 0);
+	CHECK_EQUAL(rondo_stream_write(stream, "x", 1), -EPIPE);
+	CHECK_EQUAL(rondo_stream_close(stream), 0);
+	return 0;
+}
+
+/* X12 */
+static void test_half_close_after_half_a_message(void **state)
+{
+	(void)state;
+	run_writing_to_all(torn_and_half_closed, NULL);
+}
+
 /* Not cancelled by itself, but before it began to wait. */
 static int cancelled_before(void *arg)
 {
@@ -624,6 +653,7 @@ int main(void)
 		cmocka_unit_test(test_every_write_in_the_matrix),
 		cmocka_unit_test(test_messages_stay_whole_and_in_order),
 		cmocka_unit_test(test_nothing_follows_half_a_message),
+		cmocka_unit_test(test_half_close_after_half_a_message),
 		cmocka_unit_test(test_a_write_that_never_began_leaves_no_trace),
 		cmocka_unit_test(test_a_peer_that_is_gone),
 		cmocka_unit_test(test_close_tells_of_bytes_that_never_went_out),
