@@ -279,12 +279,18 @@ static void test_socat_sends_datagrams(void **state)
 
 /* --- a graceful shutdown under load -------------------------------------------------------------- */
 
-static int shutdown_soon(void *arg)
-{
-	int ret = rondo_sleep(0.5);
+static struct {
+	const unsigned *count;		/* that shows how far the load has got */
+	unsigned enough;		/* of it to shut down */
+	bool over;			/* the load has ended by itself */
+} amid;
 
+static int shut_down_amid(void *arg)
+{
 	(void)arg;
-	return ret < 0 ? ret : rondo_server_shutdown(http.server, 30);
+	while (*amid.count < amid.enough && !amid.over)
+		CHECK_EQUAL(rondo_sleep(0.001), 0);
+	return rondo_server_shutdown(http.server, 100);
 }
 
 /* What wrk counts as errors are its attempts to connect again, some thousands; so its count of whole
@@ -299,10 +305,14 @@ static int wrk_main(void *arg)
 
 	(void)arg;
 	CHECK_EQUAL(start_http(NULL), 0);
-	snprintf(command, sizeof(command), "wrk -t1 -c50 -d1s --timeout 20s http://127.0.0.1:%d/",
+	snprintf(command, sizeof(command), "wrk -t1 -c50 -d3s --timeout 20s http://127.0.0.1:%d/",
 		 rondo_server_port(http.server));
-	task = rondo_create_task(shutdown_soon, NULL);
+	amid.count = &http.n_requests;
+	amid.enough = 200;
+	amid.over = false;
+	task = rondo_create_task(shut_down_amid, NULL);
 	CHECK_EQUAL(shell(command, NULL, &r), 0);
+	amid.over = true;
 	CHECK_EQUAL(rondo_await(task), 0);
 	line = strstr(r.out, " requests in ");
 	while (line && line > r.out && line[-1] != '\n')
@@ -387,7 +397,10 @@ static int load_main(void *arg)
 	load.port = rondo_server_port(http.server);
 	for (int i = 0; i < N_CLIENTS; i++)
 		tasks[i] = rondo_create_task(load_client, NULL);
-	CHECK_EQUAL(shutdown_soon(NULL), 0);
+	amid.count = &load.n_connections;
+	amid.enough = 10 * N_CLIENTS;
+	amid.over = false;
+	CHECK_EQUAL(shut_down_amid(NULL), 0);
 	CHECK_EQUAL(rondo_gather(N_CLIENTS, tasks, NULL, 0), 0);
 	CHECK(load.n_connections > N_CLIENTS * 2);
 	CHECK_EQUAL(load.n_asked, load.n_answered);
