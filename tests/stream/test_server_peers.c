@@ -186,7 +186,7 @@ static int nc_main(void *arg)
 static int socat_main(void *arg)
 {
 	(void)arg;
-	return echo_by("socat -t 20 - TCP:127.0.0.1:%d");
+	return echo_by("socat -t 100 - TCP:127.0.0.1:%d");
 }
 
 static void test_nc(void **state)
@@ -218,7 +218,7 @@ static int our_connection(void *arg)
 
 	(void)arg;
 	snprintf(path, sizeof(path), "socat-%d.sock", getpid());
-	snprintf(command, sizeof(command), "exec socat -T 20 UNIX-LISTEN:%s EXEC:cat", path);
+	snprintf(command, sizeof(command), "exec socat -T 100 UNIX-LISTEN:%s EXEC:cat", path);
 	CHECK_EQUAL(rondo_process_spawn(&o, &socat), 0);
 	do {
 		CHECK_EQUAL(rondo_sleep(0.005), 0);
@@ -261,7 +261,8 @@ static int socat_datagrams(void *arg)
 	(void)arg;
 	CHECK_EQUAL(rondo_udp_open(servers_loopback, 0, NULL, &udp), 0);
 	task = rondo_create_task(echo_one_datagram, udp);
-	snprintf(command, sizeof(command), "socat -t 1 - UDP:127.0.0.1:%d", rondo_udp_port(udp));
+	snprintf(command, sizeof(command), "socat -t 100 - UDP:127.0.0.1:%d,readbytes=8",
+		 rondo_udp_port(udp));
 	CHECK_EQUAL(shell(command, "datagram", &r), 0);
 	CHECK_EQUAL(r.n_out, 8);
 	CHECK_EQUAL(memcmp(r.out, "datagram", 8), 0);
