@@ -16,12 +16,14 @@
 
 enum {
 	MAIN_STACK_SIZE = 256 << 10,	/* the first task is where programs keep their big locals */
+	LAST_STACK_SIZE = MAIN_STACK_SIZE,	/* of the same slab, so it costs no mapping */
 	DEADLOCK_ROUNDS_MAX = 8,	/* a task may swallow its cancellation this often */
 };
 
+/* And one for the task that closes what was left open, which must not fail. */
 int rondo__run_keep_slots(struct loop *l, unsigned n)
 {
-	int ret = rondo__ready_reserve(&l->ready, run_slots(l) + n);
+	int ret = rondo__ready_reserve(&l->ready, run_slots(l) + n + 1);
 
 	if (ret == 0)
 		container_of(l, struct run, loop)->n_calls += n;
@@ -216,18 +218,22 @@ static int drop_resources(void *arg)
 }
 
 /* Row X16. What was never closed may have requests in flight, and the ring waits for those; only a
- * task can end them. */
+ * task can end them, so there is a stack for it though memory may be short. */
 static void close_resources(struct run *run)
 {
 	struct loop *l = &run->loop;
-	const struct rondo_task_options o = { .name = "closing what was left open" };
+	struct rondo_task_options o = { .name = "closing what was left open" };
 	struct rondo_task *task;
 
+	rondo__stack_put(&l->stacks, run->last_stack);
 	if (list_empty(&l->resources))
 		return;
 	task = rondo__task_create(l, &o, drop_resources, &l->resources);
-	if (!task)
-		return;
+	if (!task) {
+		o.stack_size = LAST_STACK_SIZE;
+		task = rondo__task_create(l, &o, drop_resources, &l->resources);
+	}
+	BUG_ON(!task);
 	run_until(run, task);
 	rondo__task_unref(task);
 }
@@ -375,7 +381,8 @@ int rondo__run_open(const struct kernel *kernel, const struct rondo_options *opt
 	list_init(&r->watches_left);
 	r->part = (struct loop_part){ .kind = &r->part, .close = close_part };
 	rondo__loop_part_add(&r->loop, &r->part);	/* the first one is closed last */
-	ret = rondo__debug_open(&r->loop);
+	r->last_stack = rondo__stack_get(&r->loop.stacks, LAST_STACK_SIZE);
+	ret = r->last_stack ? rondo__debug_open(&r->loop) : -ENOMEM;
 	if (ret < 0) {
 		rondo__loop_close(&r->loop);
 		free(r);

@@ -16,6 +16,7 @@ struct run {
 	struct loop loop;		/* first: rondo__loop_abandon() frees it */
 	uint64_t n_calls;		/* slots of the ready queue that are kept for calls */
 	struct rondo_task *main_task;	/* of the last run: a call from outside may still name it */
+	struct stack *last_stack;	/* kept for the task that closes what was left open */
 	struct vars *vars;		/* what main functions leave to those after them */
 	struct vars **call_vars;	/* current in the call that runs; NULL: vars */
 	struct list handles;		/* calls that are pending */
