@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "loop/timer.h"
 #include "task/pool.h"
 
 struct rondo_thread_future {
@@ -130,29 +131,15 @@ static bool runs_here(const rondo_loop *loop)
 	return rondo__loop && rondo__loop->remote == loop;
 }
 
-static struct timespec deadline_after(double seconds)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += (time_t)seconds;
-	t.tv_nsec += (long)((seconds - (double)(time_t)seconds) * 1e9);
-	t.tv_sec += t.tv_nsec / 1000000000;
-	t.tv_nsec %= 1000000000;
-	return t;
-}
-
 int rondo_thread_future_wait(rondo_thread_future *f, double seconds)
 {
-	enum { FOREVER_SECONDS = 1000000000 };
 	const bool here = runs_here(f->loop);
 	struct timespec deadline;
 	int ret = 0;
 
 	if (isnan(seconds))
 		return -EINVAL;
-	seconds = seconds < 0 ? 0 : seconds;
-	deadline = deadline_after(seconds < FOREVER_SECONDS ? seconds : FOREVER_SECONDS);
+	deadline = rondo__pool_deadline(rondo__timer_ns(seconds));
 	pthread_mutex_lock(&f->lock);
 	while (!f->done && !here && ret == 0)
 		ret = pthread_cond_timedwait(&f->settled, &f->lock, &deadline);

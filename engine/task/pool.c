@@ -51,7 +51,7 @@ void rondo__pool_free(struct pool *p)
 
 /* --- a thread -------------------------------------------------------------------------------- */
 
-static struct timespec from_now(uint64_t ns)
+struct timespec rondo__pool_deadline(uint64_t ns)
 {
 	struct timespec t;
 
@@ -65,7 +65,7 @@ static struct timespec from_now(uint64_t ns)
 /* With the lock held. NULL: it is time to end. */
 static struct job *next_job(struct pool *p)
 {
-	const struct timespec end = from_now(p->idle_ns);
+	const struct timespec end = rondo__pool_deadline(p->idle_ns);
 	int ret = 0;
 
 	p->n_idle++;

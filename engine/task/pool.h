@@ -73,6 +73,8 @@ bool rondo__pool_begin_close(struct pool *p);
 /* Wait, blocking, until the last thread has ended, or until a CLOCK_MONOTONIC time (NULL: for ever).
  * Returns false if it has not. */
 bool rondo__pool_join(struct pool *p, const struct timespec *deadline);
+/* The CLOCK_MONOTONIC time that is so far from now. */
+struct timespec rondo__pool_deadline(uint64_t ns);
 /* Tell on_error what runs. */
 void rondo__pool_report(struct pool *p, const struct loop *l);
 /* All threads have ended and were joined. */

@@ -64,6 +64,38 @@ static unsigned n_threads(void)
 	return n;
 }
 
+/* --- idle for how long ------------------------------------------------------------------------ */
+
+static int add_one(void *arg)
+{
+	return ++*(int *)arg;
+}
+
+/* A time that is none, or longer than can be counted, is not undefined behaviour: a thread that has
+ * run one job is there for the next. */
+static int idles_for(void *arg)
+{
+	const struct rondo_pool_options o = { .max_threads = 1, .idle_seconds = *(double *)arg };
+	struct rondo_pool pool;
+	int n = 0;
+
+	rondo_pool_init(&pool, &o);
+	CHECK_EQUAL(rondo_pool_run(&pool, add_one, &n), 1);
+	CHECK_EQUAL(rondo_pool_run(&pool, add_one, &n), 2);
+	CHECK_EQUAL(rondo_pool_shutdown(&pool, INFINITY), 0);
+	return 0;
+}
+
+static void test_any_number_is_a_time_to_be_idle(void **state)
+{
+	static double seconds[] = { INFINITY, -INFINITY, NAN, 1e300, 1e10, -1, 0 };
+
+	(void)state;
+	skip_threads_under_valgrind();
+	for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++)
+		assert_run(idles_for, &seconds[i], 0);
+}
+
 /* --- growth ---------------------------------------------------------------------------------- */
 
 enum { N_TASKS = 20, N_THREADS = 3 };
@@ -276,6 +308,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_pool_grows_to_its_limit),
 		cmocka_unit_test(test_idle_threads_end),
+		cmocka_unit_test(test_any_number_is_a_time_to_be_idle),
 		cmocka_unit_test(test_a_shutdown_reports_who_is_stuck),
 		cmocka_unit_test(test_a_shutdown_may_be_cancelled_and_called_again),
 		cmocka_unit_test(test_what_waits_in_a_pool_is_run_before_it_ends),
