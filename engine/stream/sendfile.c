@@ -113,9 +113,25 @@ static int send_nonblocking(struct job *j)
 
 /* --- reading and writing --------------------------------------------------------------------- */
 
+/* The file may be a pipe that stays empty, and is not the stream's to be closed with it. A limit
+ * without end is what rondo_stream_interrupt() can bring to an end. */
+static ssize_t read_block(struct job *j, char *block)
+{
+	struct rondo_timeout limit;
+	ssize_t n = rondo_timeout_begin_at(&limit, UINT64_MAX);
+
+	if (n < 0)
+		return n;
+	j->s->source = &limit;
+	n = rondo_pread(j->fd, block, next_size(j, BLOCK), j->offset);
+	j->s->source = NULL;
+	n = rondo_timeout_end(&limit, (int)n);
+	return n == -ETIMEDOUT && rondo_timeout_expired(&limit) ? -EBADF : n;
+}
+
 static int copy_block(struct job *j, char *block)
 {
-	ssize_t n = rondo_pread(j->fd, block, next_size(j, BLOCK), j->offset);
+	ssize_t n = read_block(j, block);
 	struct iovec one = { block, n > 0 ? (size_t)n : 0 };
 	size_t n_written = 0;
 	int ret;

@@ -116,6 +116,8 @@ static void wait_for_users(struct rondo_stream *s)
 void rondo_stream_interrupt(rondo_stream *s)
 {
 	s->closed = true;
+	if (s->source)		/* if it cannot be told, it is waited for */
+		(void)!rondo_timeout_reschedule(s->source, 0);
 	if (s->n_users && s->class->interrupt)
 		s->class->interrupt(s->self);
 }

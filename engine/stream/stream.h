@@ -48,6 +48,8 @@ struct rondo_stream {
 	char *out;			/* the write buffer, out_capacity bytes; NULL: none */
 	size_t n_out, out_capacity;
 
+	struct rondo_timeout *source;	/* around sendfile()'s wait for the file; or NULL */
+
 	unsigned n_users;		/* B4 */
 	bool closed;			/* to whoever is inside: leave */
 	struct wait *closer;		/* waits for them */

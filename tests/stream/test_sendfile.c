@@ -355,6 +355,36 @@ static void test_from_a_pipe(void **state)
 	run_with(PAIR_UNIX, from_a_pipe, NULL);
 }
 
+static int send_the_pipe(void *pipe)
+{
+	CHECK_EQUAL(rondo_stream_sendfile(stream, *(int *)pipe, 0, -1, NULL), -EBADF);
+	return 0;
+}
+
+/* Who sends waits for the pipe and not for the stream. */
+static int closed_while_the_pipe_is_empty(void *arg)
+{
+	const struct rondo_stream_options o = { .exclusive = true };
+	rondo_task *sender;
+	int fds[2];
+
+	(void)arg;
+	CHECK_EQUAL(pipe2(fds, O_CLOEXEC), 0);
+	CHECK_EQUAL(stream_begin(&o), 0);
+	sender = rondo_create_task(send_the_pipe, &fds[0]);
+	CHECK_EQUAL(turns(5), 0);
+	rondo_stream_abort(stream);
+	CHECK_EQUAL(rondo_await(sender), 0);
+	CHECK_EQUAL(rondo_close(fds[0]), 0);
+	return rondo_close(fds[1]);
+}
+
+static void test_an_abort_does_not_wait_for_a_pipe(void **state)
+{
+	(void)state;
+	run_with(PAIR_UNIX, closed_while_the_pipe_is_empty, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -365,6 +395,7 @@ int main(void)
 		cmocka_unit_test(test_a_peer_that_is_gone),
 		cmocka_unit_test(test_an_abort_does_not_wait_for_the_rest),
 		cmocka_unit_test(test_from_a_pipe),
+		cmocka_unit_test(test_an_abort_does_not_wait_for_a_pipe),
 	};
 
 	return cmocka_run_group_tests(tests, make_file, close_file);
