@@ -205,11 +205,19 @@ static struct rondo_udp_address mapped(const struct rondo_udp_address *a)
 	return m;
 }
 
+/* Another loop's ops are none that a close here would find and end (R8). */
+static bool is_here(const rondo_udp *udp)
+{
+	return likely(udp->loop == rondo__self()->loop);
+}
+
 ssize_t rondo_udp_send_to(rondo_udp *udp, const void *buf, size_t len,
 			  const struct rondo_udp_address *to)
 {
 	struct rondo_udp_address copy;
 
+	if (!is_here(udp))
+		return -RONDO_EWRONGLOOP;
 	if (!to || !to->len)
 		to = &udp->peer;
 	if (to->len && udp->family == AF_INET6 && to->u.any.sa_family == AF_INET) {
@@ -230,7 +238,7 @@ ssize_t rondo_udp_recv_from(rondo_udp *udp, void *buf, size_t len, struct rondo_
 	struct msghdr msg = { .msg_name = from ? &from->u : NULL,
 			      .msg_namelen = from ? sizeof(from->u) : 0,
 			      .msg_iov = &part, .msg_iovlen = 1 };
-	ssize_t n = rondo_recvmsg(udp->fd, &msg, 0);
+	ssize_t n = is_here(udp) ? rondo_recvmsg(udp->fd, &msg, 0) : -RONDO_EWRONGLOOP;
 
 	if (n >= 0 && from)
 		from->len = msg.msg_namelen < sizeof(from->u) ? msg.msg_namelen : sizeof(from->u);

@@ -84,7 +84,8 @@ RONDO_API int rondo_udp_close(rondo_udp *udp);
  *          collects without bound).
  * Cancel:  -ECANCELED, or the count if it was sent already.
  * Returns: the bytes sent, always len; -EDESTADDRREQ without a peer; -EMSGSIZE. -ECONNREFUSED says
- *          that nobody received an earlier datagram; this one was not sent, and may be. */
+ *          that nobody received an earlier datagram; this one was not sent, and may be.
+ *          -RONDO_EWRONGLOOP in a task of another loop. */
 RONDO_API RONDO_MUST_CHECK ssize_t rondo_udp_send(rondo_udp *udp, const void *buf, size_t len);
 
 /* Send a datagram to an address; IPv4 addresses will do for an IPv6 endpoint, too.
@@ -103,7 +104,7 @@ RONDO_API RONDO_MUST_CHECK ssize_t rondo_udp_send_to(rondo_udp *udp, const void 
  * Cancel:  -ECANCELED, or the datagram if it was received already; none is ever lost.
  * Returns: its bytes, perhaps 0; -RONDO_ETRUNCATED: it was longer than len, its first len bytes are
  *          in buf, the rest is gone; -ECONNREFUSED: nobody received an earlier one that was sent
- *          to the peer. The endpoint works on after both. */
+ *          to the peer. The endpoint works on after both. -RONDO_EWRONGLOOP as above. */
 RONDO_API RONDO_MUST_CHECK ssize_t rondo_udp_recv(rondo_udp *udp, void *buf, size_t len);
 
 /* Receive a datagram, and tell who sent it.

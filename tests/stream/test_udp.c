@@ -4,6 +4,7 @@
 #include "io/net.h"
 
 #include <net/if.h>
+#include <pthread.h>
 
 #include "rondo/udp.h"
 #include "rondo_sim.h"
@@ -413,6 +414,49 @@ static int sim_client(void *arg)
 	return ret;
 }
 
+static int on_another_loop(void *arg)
+{
+	struct rondo_udp_address to;
+	rondo_udp *udp = arg;
+	char buf[1];
+
+	CHECK_EQUAL(rondo_udp_address(loopback, (uint16_t)port_of(udp), AF_INET, &to), 0);
+	CHECK_EQUAL(rondo_udp_send(udp, "x", 1), -RONDO_EWRONGLOOP);
+	CHECK_EQUAL(rondo_udp_send_to(udp, "x", 1, &to), -RONDO_EWRONGLOOP);
+	CHECK_EQUAL(rondo_udp_recv(udp, buf, 1), -RONDO_EWRONGLOOP);
+	CHECK_EQUAL(rondo_udp_recv_from(udp, buf, 1, &to), -RONDO_EWRONGLOOP);
+	return 0;
+}
+
+static void *other_thread(void *udp)
+{
+	return (void *)(intptr_t)rondo_run(on_another_loop, udp);
+}
+
+/* R8: what it had in flight on its own loop could not be ended by a close here. */
+static int belongs_to_its_loop(void *arg)
+{
+	pthread_t thread;
+	rondo_udp *udp;
+	void *ret;
+
+	(void)arg;
+	CHECK_EQUAL(rondo_udp_open(loopback, 0, NULL, &udp), 0);
+	CHECK_EQUAL(pthread_create(&thread, NULL, other_thread, udp), 0);
+	CHECK_EQUAL(pthread_join(thread, &ret), 0);
+	CHECK_EQUAL((intptr_t)ret, 0);
+	return rondo_udp_close(udp);
+}
+
+static void test_an_endpoint_belongs_to_one_loop(void **state)
+{
+	int ret = rondo_run(belongs_to_its_loop, NULL);
+
+	(void)state;
+	assert_checks_passed();
+	assert_int_equal(ret, 0);
+}
+
 static void test_questions_are_answered_on_a_network_that_loses(void **state)
 {
 	(void)state;
@@ -438,6 +482,7 @@ int main(void)
 		cmocka_unit_test(test_groups_can_be_joined),
 		cmocka_unit_test(test_wrong_arguments_are_refused),
 		cmocka_unit_test(test_an_endpoint_that_was_never_closed_is_told),
+		cmocka_unit_test(test_an_endpoint_belongs_to_one_loop),
 		cmocka_unit_test(test_questions_are_answered_on_a_network_that_loses),
 	};
 
