@@ -55,13 +55,20 @@ static int tls_fd(const void *self)
 	return rondo_stream_fd(t->below);
 }
 
+/* False if its limit cannot be set. One that has passed already was set before. */
+static bool tell_reader(struct tls *t)
+{
+	return !t->reading || rondo_timeout_expired(t->reading) ||
+	       rondo_timeout_reschedule(t->reading, 0) == 0;
+}
+
 /* A reader leaves what is below as it is, so that close can still say goodbye. If somebody sends
  * here, that is not to be: the peer may never take it. */
 static void tls_interrupt(void *self)
 {
 	struct tls *t = self;
 
-	if (t->n_sending || (t->reading && rondo_timeout_reschedule(t->reading, 0) < 0))
+	if (t->n_sending || !tell_reader(t))
 		rondo_stream_interrupt(t->below);
 }
 

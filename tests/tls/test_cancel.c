@@ -393,6 +393,54 @@ static int left_open_main(void *arg)
 	return pair_open(arg);
 }
 
+static int told_twice_reader(void *arg)
+{
+	struct pair *p = arg;
+	char byte;
+
+	CHECK_EQUAL(rondo_stream_read(p->client, &byte, 1), -EBADF);
+	return 0;
+}
+
+static int end_of_server(void *arg)
+{
+	struct pair *p = arg;
+	char byte;
+
+	CHECK_EQUAL(rondo_stream_read(p->server, &byte, 1), 0);	/* not a torn end */
+	return rondo_stream_close(p->server);
+}
+
+/* The second time the reader has been told, and did not run yet. */
+static int told_twice_main(void *arg)
+{
+	struct pair *p = arg;
+	rondo_task *reader, *peer;
+
+	if (pair_open(p) < 0)
+		return -1;
+	reader = rondo_create_task(told_twice_reader, p);
+	peer = rondo_create_task(end_of_server, p);
+	CHECK_EQUAL(turns(5), 0);
+	rondo_stream_interrupt(p->client);
+	while (rondo_task_state(reader) == RONDO_PENDING) {
+		CHECK_EQUAL(rondo_yield(), 0);
+		rondo_stream_interrupt(p->client);
+	}
+	CHECK_EQUAL(rondo_await(reader), 0);
+	CHECK_EQUAL(rondo_stream_close(p->client), 0);
+	return rondo_await(peer);
+}
+
+/* H2 */
+static void test_a_reader_may_be_told_twice(void **state)
+{
+	struct pair p = { .client_tls = client_context(), .server_tls = server_context("good") };
+
+	(void)state;
+	run_pair(told_twice_main, &p);
+}
+
 static int n_reports;
 
 static void count_report(const struct rondo_report *r, void *arg)
@@ -428,6 +476,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_a_handshake_has_a_limit),
 	cmocka_unit_test(test_a_close_has_a_limit),
 	cmocka_unit_test(test_a_close_wakes_the_reader),
+	cmocka_unit_test(test_a_reader_may_be_told_twice),
 	cmocka_unit_test(test_what_was_left_open_is_told_and_closed),
 };
 
