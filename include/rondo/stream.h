@@ -373,7 +373,8 @@ RONDO_API RONDO_MUST_CHECK int rondo_stream_shutdown_write(rondo_stream *s);
  * Owns:    fd stays the caller's. *n_sent, if n_sent is not NULL, is set also on failure, and writing
  *          can go on from there.
  * Awaits:  yes.
- * Cancel:  -ECANCELED, after *n_sent bytes.
+ * Cancel:  -ECANCELED, after *n_sent bytes. fd may be a pipe, but there is no going back in it: what
+ *          was read and not sent, up to 128 KiB, is gone, as after any other error.
  * Returns: 0, also if the file ended first; an error of rondo_stream_write() or of reading fd; -EINVAL
  *          (offset below 0). */
 RONDO_API RONDO_MUST_CHECK int rondo_stream_sendfile(rondo_stream *s, int fd, int64_t offset,
