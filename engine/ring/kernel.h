@@ -28,6 +28,8 @@ struct kernel {
 			 unsigned n);
 	/* Nanoseconds of a CLOCK_*. */
 	uint64_t (*now)(const struct kernel *k, clockid_t clock);
+	/* Block the thread: while there is no ring to wait in. */
+	void (*sleep)(const struct kernel *k, uint64_t ns);
 	/* Any other system call, by number; only calls that cannot block belong here. */
 	long (*call)(const struct kernel *k, long number, long a, long b, long c, long d, long e,
 		     long f);

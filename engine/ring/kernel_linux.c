@@ -54,6 +54,15 @@ static uint64_t linux_now(const struct kernel *k, clockid_t clock)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+static void linux_sleep(const struct kernel *k, uint64_t ns)
+{
+	const struct timespec ts = { .tv_sec = (time_t)(ns / 1000000000u),
+				     .tv_nsec = (long)(ns % 1000000000u) };
+
+	(void)k;
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);	/* a signal may end it: it was patience only */
+}
+
 static long linux_call(const struct kernel *k, long number, long a, long b, long c, long d, long e,
 		       long f)
 {
@@ -78,6 +87,7 @@ const struct kernel rondo__kernel_linux = {
 	.enter = linux_enter,
 	.register_ = linux_register,
 	.now = linux_now,
+	.sleep = linux_sleep,
 	.call = linux_call,
 	.sigaction = linux_sigaction,
 	.signals = &linux_signals,

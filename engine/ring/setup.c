@@ -2,7 +2,8 @@
 /* setup.c - open a ring with everything the kernel gives, step by step downwards. See ring.h.
  *
  * A kernel refuses an unknown set-up flag with EINVAL and too large a ring with ENOMEM
- * (RLIMIT_MEMLOCK: KN-5), so trying is the only test that is right on backported kernels too. */
+ * (RLIMIT_MEMLOCK: KN-5), so trying is the only test that is right on backported kernels too. ENOMEM
+ * may also pass (KN-27), so a while is waited before the ring gets smaller. */
 #include <errno.h>
 #include <linux/types.h>
 #include <string.h>
@@ -44,6 +45,20 @@ static int setup_level(struct ring *r, const struct ring_options *o, unsigned en
 	return r->kernel->setup(r->kernel, entries, &r->uring, &params);
 }
 
+/* What rings before this one had may be given back only now (KN-27), and it is the user's, not ours
+ * alone. A process that is truly poor loses 63 ms by this, each time. */
+#define FIRST_PAUSE_NS UINT64_C(1000000)
+#define LAST_PAUSE_NS UINT64_C(32000000)
+
+static bool wait_for_memory(const struct ring *r, uint64_t *pause_ns)
+{
+	if (*pause_ns > LAST_PAUSE_NS)
+		return false;
+	r->kernel->sleep(r->kernel, *pause_ns);
+	*pause_ns *= 2;
+	return true;
+}
+
 static bool halve(unsigned *entries, unsigned min)
 {
 	if (*entries <= min)
@@ -64,6 +79,7 @@ static int setup(struct ring *r, const struct ring_options *o)
 {
 	unsigned entries = o->sq_entries ? o->sq_entries : RING_SQ_ENTRIES;
 	unsigned cq_entries = o->cq_entries ? o->cq_entries : entries * RING_CQ_RATIO;
+	uint64_t pause_ns = FIRST_PAUSE_NS;
 	unsigned level = 0;
 	int ret;
 
@@ -71,6 +87,8 @@ static int setup(struct ring *r, const struct ring_options *o)
 		ret = setup_level(r, o, entries, cq_entries, level);
 		if (ret == -EINVAL && level + 1 < N_LEVELS)
 			level++;
+		else if (ret == -ENOMEM && wait_for_memory(r, &pause_ns))
+			continue;
 		else if (ret == -ENOMEM && shrink(&entries, &cq_entries))
 			r->downgrades |= RING_SMALLER;
 		else

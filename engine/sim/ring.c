@@ -568,6 +568,7 @@ const struct kernel rondo__sim_kernel = {
 	.enter = sim_enter,
 	.register_ = sim_register,
 	.now = sim_now,
+	.sleep = rondo__sim_sleep,
 	.call = rondo__sim_call,
 	.thread_delay = rondo__sim_thread_delay,
 	.sigaction = rondo__sim_sigaction,

@@ -88,6 +88,11 @@ void rondo__sim_spend(struct sim_host *h, uint64_t ns)
 	move_clock(h->sim, h->sim->now_ns + ns);
 }
 
+void rondo__sim_sleep(const struct kernel *k, uint64_t ns)
+{
+	rondo__sim_spend(container_of(k, struct sim_host, kernel), ns);
+}
+
 /* Nobody can run: let time pass. False if nothing will ever happen again, or too late. */
 static bool wait_for_event(struct sim *s)
 {

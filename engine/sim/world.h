@@ -20,6 +20,8 @@ void rondo__sim_host_free(struct sim_host *h);
 void rondo__sim_world_run(struct sim *s);
 /* Leave the host that runs, to come back when it is its turn. Only on its loop's own stack. */
 void rondo__sim_world_switch(struct sim_host *h);
+/* Of the seam: time goes on, nobody else does. */
+void rondo__sim_sleep(const struct kernel *k, uint64_t ns);
 /* Leave it for ever. */
 _Noreturn void rondo__sim_world_leave(struct sim *s);
 

@@ -83,7 +83,7 @@ struct rondo_options {
  * Awaits:  no; it blocks the calling thread, and cannot be called from a task (-EBUSY).
  * Returns: what main returned; -EINTR if ^C ended it; -EDEADLK if every task waited for another;
  *          -EPERM, -ENOSYS, -ENOMEM, -EMFILE... if no ring could be made
- *          (rondo_probe_explain()).
+ *          (rondo_probe_explain()); of these -ENOMEM comes after up to 0.1 s of trying.
  * Kernel:  5.19; 6.1 or newer for full speed. */
 RONDO_API int rondo_run(rondo_fn *main, void *arg);
 

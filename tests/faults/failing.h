@@ -322,6 +322,12 @@ static uint64_t failing_now(const struct kernel *k, clockid_t clock)
 	return failing_real_kernel.now(k, clock);
 }
 
+/* Who fails would not be found to mend by waiting. */
+static void failing_sleep(const struct kernel *k, uint64_t ns)
+{
+	(void)k, (void)ns;
+}
+
 /* The generator's own way to entropy is not the ring's: see rondo__random_entropy. */
 __attribute__((unused)) static int failing_entropy(void *buf, size_t size)
 {
@@ -359,6 +365,7 @@ const struct kernel rondo__kernel_linux = {
 	.enter = failing_enter,
 	.register_ = failing_register,
 	.now = failing_now,
+	.sleep = failing_sleep,
 	.call = failing_call,
 	.sigaction = linux_sigaction,
 	.signals = &linux_signals,

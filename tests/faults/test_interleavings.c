@@ -229,6 +229,7 @@ static void try_all(const struct plan *p)
 	const struct kernel kernel = {
 		.setup = model_setup, .close = model_close, .enter = model_enter,
 		.register_ = model_register, .now = rondo__kernel_linux.now,
+		.sleep = rondo__kernel_linux.sleep,
 		.call = model_call,
 	};
 	const struct rondo_options o = { .no_sigint = true };

@@ -18,10 +18,12 @@ struct refusing {
 	unsigned flags;			/* set-up flags it does not know */
 	unsigned sq_max, cq_max;	/* larger rings are ENOMEM; 0: any size */
 	int error;			/* what set-up fails with in any case */
+	unsigned n_poor;		/* so many set-ups are ENOMEM, and then no more */
 	uint64_t register_ops;		/* register ops it does not know */
 	unsigned features;		/* feature bits it does not have */
 	long number;			/* a system call it does not have */
 	unsigned n_setups, n_closes;
+	uint64_t slept_ns;
 };
 
 static struct refusing *refusing_of(const struct kernel *k)
@@ -38,6 +40,8 @@ static int refusing_setup(const struct kernel *k, unsigned entries, struct io_ur
 	r->n_setups++;
 	if (r->error)
 		return r->error;
+	if (r->n_poor && r->n_poor--)
+		return -ENOMEM;
 	if (params->flags & r->flags)
 		return -EINVAL;
 	if ((r->sq_max && entries > r->sq_max) || (r->cq_max && params->cq_entries > r->cq_max))
@@ -51,6 +55,11 @@ static void refusing_close(const struct kernel *k, struct io_uring *ring)
 {
 	refusing_of(k)->n_closes++;
 	rondo__kernel_linux.close(k, ring);
+}
+
+static void refusing_sleep(const struct kernel *k, uint64_t ns)
+{
+	refusing_of(k)->slept_ns += ns;
 }
 
 static int refusing_register(const struct kernel *k, unsigned fd, unsigned opcode, const void *arg,
@@ -85,6 +94,7 @@ static void refusing_init(struct refusing *r)
 	*r = (struct refusing){ .kernel = rondo__kernel_linux, .number = -1 };
 	r->kernel.setup = refusing_setup;
 	r->kernel.close = refusing_close;
+	r->kernel.sleep = refusing_sleep;
 	r->kernel.register_ = refusing_register;
 	r->kernel.call = refusing_call;
 }
@@ -232,7 +242,24 @@ static void test_a_cq_of_a_chosen_size_is_halved_too(void **state)
 	raw_close(&r);
 }
 
-static void test_halving_ends(void **state)
+/* KN-27 */
+static void test_memory_that_comes_back_soon_is_waited_for(void **state)
+{
+	struct refusing k;
+	struct raw r;
+
+	(void)state;
+	refusing_init(&k);
+	k.n_poor = 4;
+	open_working(&k, &r);
+	assert_int_equal(r.ring.uring.sq.ring_entries, RING_SQ_ENTRIES);
+	assert_false(r.ring.downgrades & RING_SMALLER);
+	assert_int_equal(k.n_setups, 5);
+	assert_int_equal(k.slept_ns, 15000000);
+	raw_close(&r);
+}
+
+static void test_halving_and_waiting_end(void **state)
 {
 	struct refusing k;
 	struct raw r;
@@ -242,6 +269,7 @@ static void test_halving_ends(void **state)
 	k.error = -ENOMEM;
 	assert_int_equal(raw_try_open(&r, &k.kernel, &(struct ring_options){ 0 }), -ENOMEM);
 	assert_true(k.n_setups < 20);
+	assert_in_range(k.slept_ns, 1, 70000000);
 }
 
 static void test_a_size_is_clamped_not_refused(void **state)
@@ -410,7 +438,8 @@ int main(void)
 		cmocka_unit_test(test_a_refusal_is_not_argued_with),
 		cmocka_unit_test(test_too_large_a_ring_is_halved_until_it_fits),
 		cmocka_unit_test(test_a_cq_of_a_chosen_size_is_halved_too),
-		cmocka_unit_test(test_halving_ends),
+		cmocka_unit_test(test_memory_that_comes_back_soon_is_waited_for),
+		cmocka_unit_test(test_halving_and_waiting_end),
 		cmocka_unit_test(test_a_size_is_clamped_not_refused),
 		cmocka_unit_test(test_without_a_registered_descriptor_the_plain_one_serves),
 		cmocka_unit_test(test_worker_threads_are_capped),

@@ -232,6 +232,12 @@ static inline uint64_t step_now(const struct kernel *kernel, clockid_t clock)
 	return k->fake_clock ? k->now_ns : rondo__kernel_linux.now(&rondo__kernel_linux, clock);
 }
 
+static inline void step_kernel_sleep(const struct kernel *k, uint64_t ns)
+{
+	(void)k;
+	rondo__kernel_linux.sleep(&rondo__kernel_linux, ns);
+}
+
 static inline long step_call(const struct kernel *k, long number, long a, long b, long c, long d,
 			     long e, long f)
 {
@@ -243,7 +249,7 @@ static inline void step_kernel_init(struct step_kernel *k, bool fake_clock)
 {
 	*k = (struct step_kernel){
 		.kernel = { .setup = step_setup, .close = step_close, .enter = step_enter,
-			    .register_ = step_register, .now = step_now, .call = step_call },
+			    .register_ = step_register, .now = step_now, .sleep = step_kernel_sleep, .call = step_call },
 		.fake_clock = fake_clock,
 		.now_ns = 1,
 	};
