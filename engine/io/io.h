@@ -92,6 +92,11 @@ static inline int io_back_off(unsigned n_tries)
 	return rondo_sleep_ns(UINT64_C(1000000) << (n_tries < 6 ? n_tries : 6));
 }
 
+/* interface.c: the number of a network interface, above 0; or an error. */
+int rondo__interface_index(const char *name);
+/* And its name, of at most IF_NAMESIZE bytes with its end. Returns 0 or an error. */
+int rondo__interface_name(uint32_t index, char *name);
+
 /* A verb that returned error: make it worth trying again. -EAGAIN comes from descriptors that are
  * O_NONBLOCK, on older kernels (KN-20): wait for events. Returns 0 to try again, or the error to
  * return. */

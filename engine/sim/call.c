@@ -40,6 +40,7 @@ static const struct {
 	{ SYS_getsockopt, rondo__sim_call_getsockopt },
 	{ SYS_getsockname, rondo__sim_call_getsockname },
 	{ SYS_getpeername, rondo__sim_call_getpeername },
+	{ SYS_ioctl, rondo__sim_call_ioctl },
 	{ SYS_sendto, rondo__sim_call_sendto },
 	{ SYS_sendmsg, rondo__sim_call_sendmsg },
 };

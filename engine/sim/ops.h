@@ -109,6 +109,7 @@ SIM_CALL(setsockopt);
 SIM_CALL(getsockopt);
 SIM_CALL(getsockname);
 SIM_CALL(getpeername);
+SIM_CALL(ioctl);
 SIM_CALL(sendto);
 SIM_CALL(sendmsg);
 

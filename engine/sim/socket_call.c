@@ -2,7 +2,9 @@
 /* socket_call.c - the plain calls on sockets. See net.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "sim/unix.h"
 
@@ -210,6 +212,48 @@ long rondo__sim_call_getpeername(struct sim_host *h, long fd, long addr, long le
 {
 	UNUSED(d, e, f);
 	return tell_name(h, (int)fd, true, (void *)addr, (socklen_t *)len);
+}
+
+/* Every host has these, numbered from 1. */
+static const char *const interfaces[] = { "lo", "sim0" };
+
+enum { N_INTERFACES = sizeof(interfaces) / sizeof(interfaces[0]) };
+
+static int interface_index(struct ifreq *r)
+{
+	for (int i = 0; i < N_INTERFACES; i++)
+		if (!strncmp(r->ifr_name, interfaces[i], sizeof(r->ifr_name))) {
+			r->ifr_ifindex = i + 1;
+			return 0;
+		}
+	return -ENODEV;
+}
+
+static int interface_name(struct ifreq *r)
+{
+	const int i = r->ifr_ifindex - 1;
+
+	if (i < 0 || i >= N_INTERFACES)
+		return -ENODEV;
+	strcpy(r->ifr_name, interfaces[i]);
+	return 0;
+}
+
+long rondo__sim_call_ioctl(struct sim_host *h, long fd, long request, long arg, long d, long e,
+			   long f)
+{
+	struct sim_socket *k;
+	int ret = rondo__sim_socket_get(h, (int)fd, &k);
+
+	UNUSED(d, e, f);
+	if (ret < 0)
+		return ret == -ENOTSOCK ? -ENOTTY : ret;
+	if (request == SIOCGIFINDEX)
+		return interface_index((void *)arg);
+	if (request == SIOCGIFNAME)
+		return interface_name((void *)arg);
+	rondo__sim_fail(h->sim, "Z4", "ioctl 0x%lx is not simulated", (unsigned long)request);
+	return -ENOTTY;
 }
 
 /* --- sending --------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/io.h"
 #include "stream/dns.h"
 
 /* One kind of socket that the caller could open. */
@@ -302,7 +303,7 @@ static int number_of_host(const struct dns_address *a, char *host, size_t size)
 	inet_ntop(a->family, &a->bytes, number, sizeof(number));
 	if (!a->scope)
 		n = snprintf(host, size, "%s", number);
-	else if (if_indextoname(a->scope, interface))
+	else if (rondo__interface_name(a->scope, interface) == 0)
 		n = snprintf(host, size, "%s%%%s", number, interface);
 	else
 		n = snprintf(host, size, "%s%%%u", number, a->scope);

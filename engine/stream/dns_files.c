@@ -2,11 +2,11 @@
 /* dns_files.c - /etc/hosts and /etc/services, read line by line through the ring. */
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "io/io.h"
 #include "rondo/file.h"
 #include "stream/dns.h"
 
@@ -84,13 +84,15 @@ static char *first_word(char *line, char **rest)
 
 /* --- numbers --------------------------------------------------------------------------------- */
 
+/* A number, else a name. */
 static bool scope_of(const char *text, uint32_t *scope)
 {
-	char *end;
-	unsigned long number = strtoul(text, &end, 10);
+	const bool numeric = *text && !text[strspn(text, "0123456789")];
+	const unsigned long long number = numeric ? strtoull(text, NULL, 10) : 0;
+	const int index = numeric ? 0 : rondo__interface_index(text);
 
-	*scope = *text && !*end ? (uint32_t)number : if_nametoindex(text);
-	return *scope != 0;
+	*scope = numeric ? (uint32_t)number : (uint32_t)index;
+	return numeric ? number > 0 && number <= UINT32_MAX : index > 0;
 }
 
 bool rondo__dns_numeric(const char *text, struct dns_address *address)

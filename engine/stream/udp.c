@@ -8,13 +8,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "loop/loop.h"
+#include "io/io.h"
 #include "rondo/file.h"
 #include "rondo/socket.h"
 #include "stream/address.h"
@@ -254,14 +253,12 @@ ssize_t rondo_udp_recv(rondo_udp *udp, void *buf, size_t len)
 
 static int member(rondo_udp *udp, const char *group, const char *interface, int name_v4, int name_v6)
 {
-	struct ipv6_mreq v6 = { .ipv6mr_interface = 0 };
-	struct ip_mreqn v4 = { .imr_ifindex = 0 };
-	unsigned index = interface ? if_nametoindex(interface) : 0;
+	int index = interface ? rondo__interface_index(interface) : 0;
+	struct ip_mreqn v4 = { .imr_ifindex = index };
+	struct ipv6_mreq v6 = { .ipv6mr_interface = (unsigned)index };
 
-	if (interface && !index)
-		return -ENODEV;
-	v4.imr_ifindex = (int)index;
-	v6.ipv6mr_interface = index;
+	if (index < 0)
+		return index;
 	if (inet_pton(AF_INET, group, &v4.imr_multiaddr) == 1)
 		return rondo_setsockopt(udp->fd, IPPROTO_IP, name_v4, &v4, sizeof(v4));
 	if (inet_pton(AF_INET6, group, &v6.ipv6mr_multiaddr) == 1)

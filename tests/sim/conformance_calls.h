@@ -4,7 +4,10 @@
 #ifndef RONDO_TESTS_CONFORMANCE_CALLS_H
 #define RONDO_TESTS_CONFORMANCE_CALLS_H
 
+#include <limits.h>
+#include <net/if.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 #include "sim/conformance_calls_files.h"
@@ -375,6 +378,33 @@ static void call_name_local(struct conf *c)
 	SAY(c, 3, getpeername, fds[0], c->buf, &size);
 }
 
+/* The loopback is the first interface everywhere. */
+static void call_ioctl(struct conf *c)
+{
+	int fd = make_socket(c, AF_UNIX, SOCK_DGRAM);
+	struct ifreq r = { .ifr_name = "lo" };
+
+	SAY(c, 1, ioctl, fd, SIOCGIFINDEX, &r);
+	say(c, 2, r.ifr_ifindex);
+	strcpy(r.ifr_name, "nosuch0");
+	SAY(c, 3, ioctl, fd, SIOCGIFINDEX, &r);
+	r = (struct ifreq){ .ifr_ifindex = 1 };
+	SAY(c, 4, ioctl, fd, SIOCGIFNAME, &r);
+	say(c, 5, strcmp(r.ifr_name, "lo"));
+	r.ifr_ifindex = 0;
+	SAY(c, 6, ioctl, fd, SIOCGIFNAME, &r);
+	r.ifr_ifindex = INT_MAX;
+	SAY(c, 7, ioctl, fd, SIOCGIFNAME, &r);
+}
+
+static void call_ioctl_bad(struct conf *c)
+{
+	struct ifreq r = { .ifr_name = "lo" };
+
+	SAY(c, 1, ioctl, -1, SIOCGIFINDEX, &r);
+	SAY(c, 2, ioctl, c->root, SIOCGIFINDEX, &r);
+}
+
 static void call_sendto(struct conf *c)
 {
 	struct sockaddr_in a;
@@ -485,6 +515,8 @@ static const struct script call_scripts[] = {
 	CALL_SCRIPT(getpeername, call_names, .exact = "1=0 2=0 3=1"),
 	CALL_SCRIPT(getsockname, call_names_bad, .exact = "1=-ENOTCONN 2=-ENOTSOCK 3=-EINVAL"),
 	CALL_SCRIPT(getpeername, call_name_local, .exact = "1=0 2=2 3=0"),
+	CALL_SCRIPT(ioctl, call_ioctl, .exact = "1=0 2=1 3=-ENODEV 4=0 5=0 6=-ENODEV 7=-ENODEV"),
+	CALL_SCRIPT(ioctl, call_ioctl_bad, .exact = "1=-EBADF 2=-ENOTTY"),
 	CALL_SCRIPT(sendto, call_sendto, .exact = "1=5 2=5 3=-EDESTADDRREQ 4=-EINVAL"),
 	CALL_SCRIPT(sendto, call_sendto_bad, .exact = "1=-EPIPE 2=-ENOTSOCK 3=-EBADF"),
 	CALL_SCRIPT(sendmsg, call_sendmsg, .exact = "1=7 2=7"),

@@ -6,6 +6,7 @@
 
 #include "rondo/dns.h"
 #include "rondo/loop.h"
+#include "rondo_sim.h"
 #include "support/step.h"
 
 /* "2 10.0.0.1 80 1/6, ...": family, address, port, type and protocol of each entry. */
@@ -127,6 +128,7 @@ static void test_no_host_is_this_machine(void **state)
 static int scoped(void *arg)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_DGRAM };
+	const struct addrinfo numeric = { .ai_flags = AI_NUMERICHOST };
 	struct addrinfo *list;
 	const struct sockaddr_in6 *a;
 
@@ -139,6 +141,27 @@ static int scoped(void *arg)
 	a = (const void *)list->ai_addr;
 	CHECK_EQUAL(a->sin6_scope_id, 7);
 	rondo_freeaddrinfo(list);
+	CHECK_EQUAL(rondo_getaddrinfo("fe80::1%4294967297", "9", &numeric, &list), -RONDO_ENOTFOUND);
+	CHECK_EQUAL(rondo_getaddrinfo("fe80::1%0", "9", &numeric, &list), -RONDO_ENOTFOUND);
+	CHECK_EQUAL(rondo_getaddrinfo("fe80::1%+7", "9", &numeric, &list), -RONDO_ENOTFOUND);
+	CHECK_EQUAL(rondo_getaddrinfo("fe80::1%nosuch0", "9", &numeric, &list), -RONDO_ENOTFOUND);
+	return 0;
+}
+
+/* The simulated kernel's interfaces, which no real one has. */
+static int scoped_in_the_simulation(void *arg)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_DGRAM };
+	struct addrinfo *list;
+	char host[64];
+
+	(void)arg;
+	CHECK_EQUAL(rondo_getaddrinfo("fe80::1%sim0", "9", &hints, &list), 0);
+	CHECK_EQUAL(((const struct sockaddr_in6 *)(const void *)list->ai_addr)->sin6_scope_id, 2);
+	CHECK_EQUAL(rondo_getnameinfo(list->ai_addr, list->ai_addrlen, host, sizeof(host), NULL, 0,
+				      NI_NUMERICHOST), 0);
+	CHECK_EQUAL(strcmp(host, "fe80::1%sim0"), 0);
+	rondo_freeaddrinfo(list);
 	return 0;
 }
 
@@ -146,6 +169,17 @@ static void test_an_address_may_have_a_scope(void **state)
 {
 	(void)state;
 	assert_run(scoped, NULL, 0);
+}
+
+static void test_a_scope_is_one_of_the_simulated_kernels(void **state)
+{
+	const struct rondo_sim_options o = { .seed = 1, .no_faults = true,
+					     .on_failure = rondo_sim_print_failure };
+	int ret = rondo_sim_run(&o, scoped_in_the_simulation, NULL);
+
+	(void)state;
+	assert_checks_passed();
+	assert_int_equal(ret, 0);
 }
 
 /* A1: /etc/hosts, or where it has none, RFC 6761. */
@@ -209,6 +243,7 @@ int main(void)
 		cmocka_unit_test(test_hints_that_make_no_sense_are_refused),
 		cmocka_unit_test(test_no_host_is_this_machine),
 		cmocka_unit_test(test_an_address_may_have_a_scope),
+		cmocka_unit_test(test_a_scope_is_one_of_the_simulated_kernels),
 		cmocka_unit_test(test_localhost_is_in_the_hosts_file),
 		cmocka_unit_test(test_addresses_have_names),
 	};

@@ -249,7 +249,8 @@ static inline void step_kernel_init(struct step_kernel *k, bool fake_clock)
 {
 	*k = (struct step_kernel){
 		.kernel = { .setup = step_setup, .close = step_close, .enter = step_enter,
-			    .register_ = step_register, .now = step_now, .sleep = step_kernel_sleep, .call = step_call },
+			    .register_ = step_register, .now = step_now, .sleep = step_kernel_sleep,
+			    .call = step_call },
 		.fake_clock = fake_clock,
 		.now_ns = 1,
 	};
