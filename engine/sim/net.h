@@ -9,12 +9,12 @@
  *   udp.c, unix.c, unix_stream.c, message.c (what they queue), rights.c (descriptors in messages)
  *   net.c           links: delay, loss, partitions
  *
- * N1  A socket lives until its last descriptor is closed and the network is done with it: what was
+ * M1  A socket lives until its last descriptor is closed and the network is done with it: what was
  *     queued is still sent (an orphan), and a port stays taken for a while (TIME_WAIT).
- * N2  Bytes of one direction of a stream lie in one queue, from the send to the receive; segments
+ * M2  Bytes of one direction of a stream lie in one queue, from the send to the receive; segments
  *     only move its marks. So they arrive in order and once, however late, as TCP has it. A hash
  *     of what went in and one of what came out keep the queue honest (P10).
- * N3  What a host learns of another travels on the link between them. A host without power learns
+ * M3  What a host learns of another travels on the link between them. A host without power learns
  *     and answers nothing. */
 #ifndef RONDO_SIM_NET_H
 #define RONDO_SIM_NET_H
@@ -105,7 +105,7 @@ struct net_protocol {
 	/* 0, -EINPROGRESS: it goes on by itself, -EAGAIN: not now, -errno. */
 	int (*connect)(struct sim_socket *k, const struct sockaddr *addr, socklen_t len);
 	int (*shutdown)(struct sim_socket *k, unsigned how);
-	/* The last descriptor is closed: end the connection, and free it then or later (N1). */
+	/* The last descriptor is closed: end the connection, and free it then or later (M1). */
 	void (*release)(struct sim_socket *k);
 	/* Its own name, or its peer's. The length, or -ENOTCONN. */
 	int (*name_of)(struct sim_socket *k, bool peer, union net_name *name);
@@ -240,7 +240,7 @@ struct sim_socket *rondo__sim_address_find(struct sim_host *h, const struct net_
 
 enum { NET_RETRY_NS = 200000000 };	/* TCP's first retransmission */
 
-/* Is there a way from one host to the other now (N3)? */
+/* Is there a way from one host to the other now (M3)? */
 bool rondo__sim_net_reaches(struct sim_host *from, struct sim_host *to);
 /* Is it cut only by a fault, which will end? */
 bool rondo__sim_net_is_fault(struct sim_host *from, struct sim_host *to);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tcp.h - a TCP connection: two ends, and two ways between them. Layer 9.
  *
- * The marks of a way, in bytes since its beginning (N2):
+ * The marks of a way, in bytes since its beginning (M2):
  *
  *      read <= received <= sent <= written         acked <= received
  *      |        |           |       +-- taken from the sending program

@@ -203,7 +203,7 @@ static int find_addresses(const struct request *r, struct dns_addresses *found)
 	return wants_mapped(r) ? find_mapped(r, found) : rondo__dns_find(r->host, r->family, found);
 }
 
-/* --- the list (D1) --------------------------------------------------------------------------- */
+/* --- the list (I1) --------------------------------------------------------------------------- */
 
 struct entry {
 	struct addrinfo info;

@@ -8,7 +8,7 @@
  *   dns_cares.c  c-ares on the loop, or dns_no_cares.c where it was not there at build time
  *   dns_libc.c   libc's getaddrinfo in threads
  *
- * D1  A host's addresses are known without ports and socket types (struct dns_addresses); the list
+ * I1  A host's addresses are known without ports and socket types (struct dns_addresses); the list
  *     of struct addrinfo is made of them last, in one piece of memory. */
 #ifndef RONDO_STREAM_DNS_H
 #define RONDO_STREAM_DNS_H
