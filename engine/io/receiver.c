@@ -124,12 +124,6 @@ static bool ask_cancel(struct wait *w)
 	return true;
 }
 
-static bool leave_pending(struct wait *w)
-{
-	(void)w;
-	return false;
-}
-
 static void ask_describe(const struct wait *w, char *buf, size_t size)
 {
 	const struct receiver *r = container_of(w, struct receiver, op.wait);
@@ -141,7 +135,7 @@ static const struct wait_class ask_class = {
 	.name = "receiver", .cancel = ask_cancel, .describe = ask_describe,
 };
 static const struct wait_class end_class = {
-	.name = "receiver", .cancel = leave_pending, .describe = ask_describe,
+	.name = "receiver", .cancel = wait_cancel_later, .describe = ask_describe,
 };
 
 /* Park until a CQE has come. While nobody asks, an armed receive wakes nobody, and the deadlock

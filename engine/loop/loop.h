@@ -375,4 +375,11 @@ static inline bool wait_cancel_now(struct wait *w)
 	rondo__wake(w->task);
 	return true;
 }
+
+/* ... and of one that must come to its end: the request is for the task's next await. */
+static inline bool wait_cancel_later(struct wait *w)
+{
+	(void)w;
+	return false;
+}
 #endif

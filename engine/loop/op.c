@@ -116,12 +116,6 @@ static bool op_cancel(struct wait *w)
 	return true;
 }
 
-static bool leave_pending(struct wait *w)
-{
-	(void)w;
-	return false;
-}
-
 static void op_describe(const struct wait *w, char *buf, size_t size)
 {
 	const struct op *op = container_of(w, struct op, wait);
@@ -133,7 +127,7 @@ static const struct wait_class op_class = {
 	.name = "operation", .cancel = op_cancel, .describe = op_describe,
 };
 static const struct wait_class masked_class = {
-	.name = "operation", .cancel = leave_pending, .describe = op_describe,
+	.name = "operation", .cancel = wait_cancel_later, .describe = op_describe,
 };
 
 /* --- which ops are in flight on which descriptor ------------------------------------------- */
@@ -237,7 +231,7 @@ static void closing_describe(const struct wait *w, char *buf, size_t size)
 
 /* Not a cancellation point: half a close would leave the descriptor open and its users cut off. */
 static const struct wait_class closing_class = {
-	.name = "close", .cancel = leave_pending, .describe = closing_describe,
+	.name = "close", .cancel = wait_cancel_later, .describe = closing_describe,
 };
 
 static struct op *ops_on(const struct fd_table *t, int fd)

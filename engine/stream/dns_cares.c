@@ -26,15 +26,9 @@ static bool cancel_lookup(struct wait *w)
 	return wait_cancel_now(w);
 }
 
-static bool leave_pending(struct wait *w)
-{
-	(void)w;
-	return false;
-}
-
 static const struct wait_class lookup_class = { .name = "name servers", .cancel = cancel_lookup };
 static const struct wait_class ending_class = { .name = "the end of a lookup",
-						.cancel = leave_pending };
+						.cancel = wait_cancel_later };
 
 static void park(struct lookup *l, const struct wait_class *class)
 {

@@ -16,8 +16,6 @@
 
 #define PAUSE_S 1.0
 
-enum { BACKLOG = 100 };
-
 static int accept_now(const struct listener *l)
 {
 	return (int)kernel_call4(rondo__address_seam(), SYS_accept4, l->fd, NULL, NULL,
@@ -70,7 +68,7 @@ static int wait_for_room(struct rondo_server *s)
 static int accept_waiting(struct listener *l)
 {
 	struct rondo_server *s = l->server;
-	int n_left = s->options.backlog ? s->options.backlog : BACKLOG;
+	int n_left = server_backlog(s);
 
 	while (n_left-- > 0 && !s->closed) {
 		int ret = server_is_full(s) ? wait_for_room(s) : 0;

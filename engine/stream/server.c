@@ -14,8 +14,6 @@
 
 #define CLEAN_UP_S 1.0			/* between the cancel and the abort */
 
-enum { BACKLOG = 100 };
-
 void rondo__server_report(const struct rondo_server *s, const char *message, int error)
 {
 	rondo__task_report(s->loop, rondo_current_task(), message, error);
@@ -60,18 +58,13 @@ static struct rondo_server *make(rondo_handler *handler, void *arg,
 	return s;
 }
 
-static int backlog_of(const struct rondo_server *s)
-{
-	return s->options.backlog ? s->options.backlog : BACKLOG;
-}
-
 static int listen_all(struct rondo_server *s)
 {
 	int ret = 0;
 
 	for (unsigned i = 0; i < s->n_listeners && ret == 0; i++)
 		if (!s->shared)
-			ret = rondo_listen(s->listeners[i].fd, backlog_of(s));
+			ret = rondo_listen(s->listeners[i].fd, server_backlog(s));
 	return ret;
 }
 

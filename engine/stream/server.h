@@ -67,6 +67,13 @@ struct rondo_server {
 	bool serving, closed, shared, forever;
 };
 
+enum { BACKLOG = 100 };
+
+static inline int server_backlog(const struct rondo_server *s)
+{
+	return s->options.backlog ? s->options.backlog : BACKLOG;
+}
+
 static inline bool server_is_over(const struct rondo_server *s)
 {
 	return s->closed && !s->n_clients && !s->n_accepting;

@@ -93,14 +93,8 @@ int rondo_stream_new(const struct rondo_stream_class *class, void *self,
 
 /* --- ending ---------------------------------------------------------------------------------- */
 
-static bool leave_pending(struct wait *w)
-{
-	(void)w;
-	return false;
-}
-
 static const struct wait_class closing_class = {
-	.name = "other tasks to leave a stream", .cancel = leave_pending,
+	.name = "other tasks to leave a stream", .cancel = wait_cancel_later,
 };
 
 static void wait_for_users(struct rondo_stream *s)

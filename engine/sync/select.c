@@ -363,14 +363,8 @@ static const struct wait_class select_class = {
 	.name = "select", .cancel = select_cancel, .describe = select_describe,
 };
 
-static bool leave_for_next_await(struct wait *w)
-{
-	(void)w;
-	return false;
-}
-
 static const struct wait_class end_class = {
-	.name = "the end of a select", .cancel = leave_for_next_await,
+	.name = "the end of a select", .cancel = wait_cancel_later,
 };
 
 static inline bool is_there(const struct rondo_select_case *c)

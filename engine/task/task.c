@@ -135,14 +135,8 @@ struct rondo_task *rondo__task_make(struct loop *l, const struct rondo_task_opti
 }
 
 /* Who creates an eager task is about to run on, and may be asked to stop like any running task. */
-static bool leave_for_next_await(struct wait *w)
-{
-	(void)w;
-	return false;
-}
-
 static const struct wait_class eager_class = {
-	.name = "the first steps of an eager task", .cancel = leave_for_next_await,
+	.name = "the first steps of an eager task", .cancel = wait_cancel_later,
 };
 
 /* T23: the new task runs at once, and its creator goes on when it first waits: both go to the front
