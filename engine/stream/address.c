@@ -31,6 +31,19 @@ void rondo__addresses_add(struct addresses *a, const struct sockaddr *addr, sock
 	a->n++;
 }
 
+void rondo__addresses_add_any(struct addresses *a, int family, uint16_t port)
+{
+	union address_bytes u;
+
+	memset(&u, 0, sizeof(u));
+	u.any.sa_family = (sa_family_t)family;
+	if (family == AF_INET)
+		u.v4.sin_port = htons(port);
+	else
+		u.v6.sin6_port = htons(port);
+	rondo__addresses_add(a, &u.any, family == AF_INET ? sizeof(u.v4) : sizeof(u.v6));
+}
+
 const struct address *rondo__addresses_of(const struct addresses *a, int family)
 {
 	for (unsigned i = 0; i < a->n; i++)
@@ -74,6 +87,15 @@ int rondo__address_of_path(struct sockaddr_un *a, const char *path)
 		return (int)(offsetof(struct sockaddr_un, sun_path) + n + 1);
 	a->sun_path[0] = '\0';
 	return (int)(offsetof(struct sockaddr_un, sun_path) + n);
+}
+
+int rondo__address_type(int fd)
+{
+	int type;
+	socklen_t size = sizeof(type);
+	int ret = rondo_getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+
+	return ret < 0 ? ret : type;
 }
 
 int rondo__address_family(int fd)

@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -13,12 +14,14 @@
 /* A name with more addresses is tried at the first ones. */
 enum { ADDRESSES_MAX = 32 };
 
+union address_bytes {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
 struct address {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} u;
+	union address_bytes u;
 	socklen_t len;
 };
 
@@ -32,6 +35,17 @@ struct addresses {
  * awaits. Returns 0, or an error. */
 int rondo__addresses_find(struct addresses *a, const char *host, uint16_t port, int family,
 			  int type);
+/* An IPv4 address as IPv6 has it: ::ffff:10.0.0.1. */
+static inline struct in6_addr address_mapped(struct in_addr v4)
+{
+	struct in6_addr v6 = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
+
+	memcpy(&v6.s6_addr[12], &v4, sizeof(v4));
+	return v6;
+}
+
+/* Add "0.0.0.0" or "::". */
+void rondo__addresses_add_any(struct addresses *a, int family, uint16_t port);
 /* Add one, unless it is there or there is no room. */
 void rondo__addresses_add(struct addresses *a, const struct sockaddr *addr, socklen_t len);
 /* The first of a family, or NULL. */
@@ -41,6 +55,8 @@ const struct address *rondo__addresses_of(const struct addresses *a, int family)
  * -ENAMETOOLONG. */
 int rondo__address_of_path(struct sockaddr_un *a, const char *path);
 
+/* SOCK_STREAM, SOCK_DGRAM..., or an error: -ENOTSOCK. */
+int rondo__address_type(int fd);
 /* The family of a socket, or an error. */
 int rondo__address_family(int fd);
 /* The local port of a socket, or an error. */

@@ -94,13 +94,13 @@ static int find_hosts(struct rondo_server *s, const char *host, uint16_t port, s
 		ret = rondo__addresses_find(a, host, port, o->family, SOCK_STREAM);
 	for (const char *const *more = o->more_hosts; ret == 0 && more && *more; more++)
 		ret = rondo__addresses_find(a, *more, port, o->family, SOCK_STREAM);
-	if (host && *host)
+	if (ret < 0 || (host && *host))
 		return ret;
-	if (ret == 0 && o->family != AF_INET6)
-		ret = rondo__addresses_find(a, "0.0.0.0", port, AF_INET, SOCK_STREAM);
-	if (ret == 0 && o->family != AF_INET)
-		ret = rondo__addresses_find(a, "::", port, AF_INET6, SOCK_STREAM);
-	return ret;
+	if (o->family != AF_INET6)
+		rondo__addresses_add_any(a, AF_INET, port);
+	if (o->family != AF_INET)
+		rondo__addresses_add_any(a, AF_INET6, port);
+	return 0;
 }
 
 int rondo__bind_hosts(struct rondo_server *s, const char *host, uint16_t port)

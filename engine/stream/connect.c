@@ -203,16 +203,13 @@ static void interleave(struct addresses *a)
 static int find_locals(struct race *r)
 {
 	const struct rondo_connection_options *o = r->options;
-	int ret;
 
 	if (o->local_host)
 		return rondo__addresses_find(&r->locals, o->local_host, o->local_port, o->family,
 					     SOCK_STREAM);
-	ret = rondo__addresses_find(&r->locals, "::", o->local_port, AF_INET6, SOCK_STREAM);
-	if (ret == 0)
-		ret = rondo__addresses_find(&r->locals, "0.0.0.0", o->local_port, AF_INET,
-					    SOCK_STREAM);
-	return ret;
+	rondo__addresses_add_any(&r->locals, AF_INET6, o->local_port);
+	rondo__addresses_add_any(&r->locals, AF_INET, o->local_port);
+	return 0;
 }
 
 static int find_addresses(struct race *r, const char *host, uint16_t port)

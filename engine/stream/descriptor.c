@@ -10,6 +10,7 @@
 #include "io/io.h"
 #include "loop/op.h"
 #include "rondo/file.h"
+#include "stream/address.h"
 #include "stream/stream.h"
 
 enum { PARTS_MAX = 32 };
@@ -257,12 +258,10 @@ static const struct rondo_stream_class file_class = {
 
 static int is_stream_socket(int fd)
 {
-	int type;
-	socklen_t size = sizeof(type);
-	int ret = rondo_getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+	int type = rondo__address_type(fd);
 
-	if (ret < 0)
-		return ret == -ENOTSOCK ? 0 : ret;
+	if (type < 0)
+		return type == -ENOTSOCK ? 0 : type;
 	return type == SOCK_STREAM ? 1 : -EPROTOTYPE;
 }
 

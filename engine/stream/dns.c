@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "io/io.h"
+#include "stream/address.h"
 #include "stream/dns.h"
 
 /* One kind of socket that the caller could open. */
@@ -135,13 +136,10 @@ static void add_own(const struct request *r, struct dns_addresses *found)
 
 static void map_to_v6(struct dns_address *a)
 {
-	const struct in_addr v4 = a->bytes.v4;
-
 	if (a->family != AF_INET)
 		return;
 	a->family = AF_INET6;
-	a->bytes.v6 = (struct in6_addr){ .s6_addr = { [10] = 0xff, [11] = 0xff } };
-	memcpy(&a->bytes.v6.s6_addr[12], &v4, sizeof(v4));
+	a->bytes.v6 = address_mapped(a->bytes.v4);
 }
 
 static bool wants_mapped(const struct request *r)
@@ -207,11 +205,7 @@ static int find_addresses(const struct request *r, struct dns_addresses *found)
 
 struct entry {
 	struct addrinfo info;
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} address;
+	union address_bytes address;
 };
 
 static void fill_entry(struct entry *e, const struct dns_address *a, const struct kind *k)

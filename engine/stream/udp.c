@@ -118,17 +118,15 @@ static int open_towards(const struct addresses *peers, const struct addresses *l
 static int find_locals(struct addresses *a, const char *host, uint16_t port,
 		       const struct rondo_udp_options *o)
 {
-	int ret = 0;
-
 	if (host)
 		return rondo__addresses_find(a, host, port, o->family, SOCK_DGRAM);
 	if (o->remote_host && !port)
 		return 0;
 	if (o->family != AF_INET && !o->broadcast)
-		ret = rondo__addresses_find(a, "::", port, AF_INET6, SOCK_DGRAM);
-	if (ret == 0 && o->family != AF_INET6)
-		ret = rondo__addresses_find(a, "0.0.0.0", port, AF_INET, SOCK_DGRAM);
-	return ret;
+		rondo__addresses_add_any(a, AF_INET6, port);
+	if (o->family != AF_INET6)
+		rondo__addresses_add_any(a, AF_INET, port);
+	return 0;
 }
 
 static void set_peer(rondo_udp *u, const struct address *peer)
@@ -168,12 +166,10 @@ int rondo_udp_open(const char *host, uint16_t port, const struct rondo_udp_optio
 
 int rondo_udp_from_fd(int fd, rondo_udp **udp)
 {
-	int type, family = rondo__address_family(fd);
-	socklen_t size = sizeof(type);
-	int ret = rondo_getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+	int type = rondo__address_type(fd), family = rondo__address_family(fd);
 
-	if (ret < 0 || family < 0)
-		return ret < 0 ? ret : family;
+	if (type < 0 || family < 0)
+		return type < 0 ? type : family;
 	return type == SOCK_DGRAM ? make(fd, family, udp) : -EPROTOTYPE;
 }
 
@@ -192,16 +188,14 @@ int rondo_udp_close(rondo_udp *udp)
 
 /* --- datagrams ------------------------------------------------------------------------------- */
 
-/* An IPv4 address as an IPv6 socket has it: ::ffff:10.0.0.1. */
+/* An IPv4 address as an IPv6 socket has it. */
 static struct rondo_udp_address mapped(const struct rondo_udp_address *a)
 {
-	struct rondo_udp_address m = { .u.v6 = { .sin6_family = AF_INET6,
-						 .sin6_port = a->u.v4.sin_port },
-				       .len = sizeof(m.u.v6) };
-
-	memset(&m.u.v6.sin6_addr.s6_addr[10], 0xff, 2);
-	memcpy(&m.u.v6.sin6_addr.s6_addr[12], &a->u.v4.sin_addr, 4);
-	return m;
+	return (struct rondo_udp_address){
+		.u.v6 = { .sin6_family = AF_INET6, .sin6_port = a->u.v4.sin_port,
+			  .sin6_addr = address_mapped(a->u.v4.sin_addr) },
+		.len = sizeof(a->u.v6),
+	};
 }
 
 /* Another loop's ops are none that a close here would find and end (R8). */
