@@ -109,8 +109,8 @@ static int check_question(struct question *q)
 {
 	enum {
 		EVENTS = WEXITED | WSTOPPED | WCONTINUED,
-		KNOWN = EVENTS | WNOHANG | WNOWAIT,
-		FOR_THREADS = __WNOTHREAD | __WALL | (int)__WCLONE,
+		KNOWN = EVENTS | WNOHANG | WNOWAIT | __WALL,	/* all kinds: there is one */
+		FOR_THREADS = __WNOTHREAD | (int)__WCLONE,
 	};
 
 	if (q->options & FOR_THREADS) {

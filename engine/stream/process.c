@@ -8,7 +8,11 @@
 
 #include "io/io.h"
 
-enum { SIGNAL_GROUP = 1 << 2 };		/* PIDFD_SIGNAL_PROCESS_GROUP, 6.9 */
+enum {
+	SIGNAL_GROUP = 1 << 2,		/* PIDFD_SIGNAL_PROCESS_GROUP, 6.9 */
+	/* Also one that a signal killed before it was exec'ed, when it has no exit signal yet. */
+	ENDED = WEXITED | __WALL,
+};
 
 /* --- its end --------------------------------------------------------------------------------- */
 
@@ -26,7 +30,7 @@ void rondo__process_look(rondo_process *p)
 
 	if (p->ended)
 		return;
-	ret = kernel_call5(p->kernel, SYS_waitid, P_PIDFD, p->pidfd, &info, WEXITED | WNOHANG, 0);
+	ret = kernel_call5(p->kernel, SYS_waitid, P_PIDFD, p->pidfd, &info, ENDED | WNOHANG, 0);
 	if (ret < 0 || info.si_pid)
 		note_end(p, (int)ret, &info);
 }
@@ -55,7 +59,7 @@ static int wait_for_end(rondo_process *p)
 	rondo__process_look(p);
 	if (p->ended)
 		return io_checkpoint();
-	ret = rondo_waitid(P_PIDFD, (id_t)p->pidfd, &info, WEXITED | WNOWAIT);
+	ret = rondo_waitid(P_PIDFD, (id_t)p->pidfd, &info, ENDED | WNOWAIT);
 	if (ret == -ECANCELED)
 		return ret;
 	rondo__process_look(p);
