@@ -136,11 +136,14 @@ static int choose_fds(const struct kernel *k, const struct rondo_process_options
 	return ret;
 }
 
-/* Streams for our ends, which they take over. */
+/* Streams for our ends, which they take over: nobody else knows them. */
 static int open_streams(const struct rondo_process_options *o, struct ends *e, rondo_process *p)
 {
+	struct rondo_stream_options options = o->stream;
+
+	options.keep_fd = false;
 	for (int i = 0; i < 3; i++) {
-		int ret = e->ours[i] < 0 ? 0 : rondo_stream_from_fd(e->ours[i], &o->stream, &p->pipes[i]);
+		int ret = e->ours[i] < 0 ? 0 : rondo_stream_from_fd(e->ours[i], &options, &p->pipes[i]);
 
 		if (ret < 0)
 			return ret;

@@ -69,7 +69,7 @@ struct rondo_process_options {
 	size_t n_pass_fds;
 	enum rondo_process_group group;
 	enum rondo_on_close on_close;
-	struct rondo_stream_options stream;	/* of the pipes */
+	struct rondo_stream_options stream;	/* of the pipes; keep_fd does not count */
 	struct rondo_process_limits limits;	/* of rondo_process_run() */
 };
 
