@@ -236,6 +236,7 @@ static void close_resources(struct run *run)
 	BUG_ON(!task);
 	run_until(run, task);
 	rondo__task_unref(task);
+	shut_down(run);			/* closing may leave tasks, as who detaches a child does */
 }
 
 /* Their stacks go with the loop; what else they have must go before. */
