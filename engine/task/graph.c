@@ -105,6 +105,17 @@ static int compare(const void *a, const void *b)
 	return one->to < two->to ? -1 : one->to > two->to;
 }
 
+/* A group's owner may await a child for another reason, too. */
+static void drop_doubles(struct graph *g)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->n_edges; i++)
+		if (!n || compare(&g->edges[n - 1], &g->edges[i]) != 0)
+			g->edges[n++] = g->edges[i];
+	g->n_edges = n;
+}
+
 static int collect(struct graph *g, struct loop *l)
 {
 	g->nodes = malloc((l->n_live + 1) * sizeof(*g->nodes));
@@ -121,6 +132,7 @@ static int collect(struct graph *g, struct loop *l)
 		return -ENOMEM;
 	if (g->n_edges)
 		qsort(g->edges, g->n_edges, sizeof(*g->edges), compare);
+	drop_doubles(g);
 	for (size_t i = g->n_edges; i-- > 0;) {
 		struct node *from = &g->nodes[g->edges[i].from];
 

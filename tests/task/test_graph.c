@@ -219,6 +219,42 @@ static void test_who_was_told_to_stop_and_several_members_are_shown(void **state
 	assert_run(told_main, NULL, 0);
 }
 
+static int awaits_its_child(void *arg)
+{
+	struct rondo_task_group g;
+	rondo_task *child = named("child", sleeps, NULL);
+	int ret = rondo_task_group_begin(&g);
+
+	(void)arg;
+	if (ret == 0)
+		ret = rondo_task_group_add(&g, rondo_task_ref(child));
+	return rondo_task_group_end(&g, ret < 0 ? ret : rondo_await(child));
+}
+
+static int twice_main(void *arg)
+{
+	rondo_task *owner = named("owner", awaits_its_child, NULL);
+
+	(void)arg;
+	rondo_task_set_name(rondo_current_task(), "main");
+	CHECK_EQUAL(yield_times(3), 0);
+	CHECK_EQUAL(write_graph(0), 3);
+	rondo_cancel(owner);
+	CHECK_EQUAL(rondo_await(owner), -ECANCELED);
+	return 0;
+}
+
+/* A child that its group's owner also awaits is one that it awaits. */
+static void test_who_is_awaited_in_two_ways_is_shown_once(void **state)
+{
+	(void)state;
+	assert_run(twice_main, NULL, 0);
+	assert_string_equal(text,
+		"main [running]\n"
+		"owner [waiting: task 'child']\n"
+		"  child [waiting: sleep]\n");
+}
+
 static int json_main(void *arg)
 {
 	rondo_task *leaf;
@@ -456,6 +492,7 @@ int main(void)
 		cmocka_unit_test(test_the_tree_shows_who_awaits_whom),
 		cmocka_unit_test(test_finished_members_are_not_awaited),
 		cmocka_unit_test(test_who_was_told_to_stop_and_several_members_are_shown),
+		cmocka_unit_test(test_who_is_awaited_in_two_ways_is_shown_once),
 		cmocka_unit_test(test_the_graph_as_json),
 		cmocka_unit_test(test_frames_are_told_as_far_as_there_is_room),
 		cmocka_unit_test(test_a_circle_is_marked),
