@@ -55,9 +55,10 @@ static void free_watch(struct watch *w)
 	free(w);
 }
 
+/* Only what was removed: else somebody still finds it. */
 static void free_unless_used(struct watch *w)
 {
-	if (w->removed && !w->armed && !w->queued && !w->calling)
+	if (!w->armed && !w->queued && !w->calling)
 		free_watch(w);
 }
 
