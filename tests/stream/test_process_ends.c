@@ -3,6 +3,7 @@
  * once and no zombie is left. Method: kills from another thread while a program is being started;
  * loops that end around children. */
 #include "stream/children.h"
+#include "support/step.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -72,6 +73,7 @@ static void test_a_child_that_dies_before_its_exec_is_waited_for(void **state)
 	pthread_t killer;
 
 	(void)state;
+	skip_threads_under_valgrind();
 	snprintf(children, sizeof(children), "/proc/self/task/%ld/children", syscall(SYS_gettid));
 	if (access(children, R_OK) < 0) {
 		print_message("this kernel does not list children\n");
