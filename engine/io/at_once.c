@@ -33,8 +33,8 @@ bool rondo__at_once(struct rondo_task *self)
 
 /* --- reads ----------------------------------------------------------------------------------- */
 
-/* preadv2(RWF_NOWAIT) reads what is cached and never waits, but for one case: with O_DIRECT it may
- * wait for the disk. So a descriptor's flags are looked at first, and again now and then, because
+/* preadv2(RWF_NOWAIT) reads what is cached and never waits, but for one case: with O_DIRECT it waits
+ * for the disk (KN-48). So a descriptor's flags are looked at first, and again now and then, because
  * the number may come to mean another file behind our back. A guess that is wrong costs time. */
 enum {
 	ASK_AFTER = 255,		/* reads; asking takes a tenth of one */

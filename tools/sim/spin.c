@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* spin.c - workload: tasks that only yield must neither starve I/O and timers nor each other, and a
- * crowd of them must each get every turn. */
+/* spin.c - workload: tasks that only yield, or only read what is cached, must neither starve I/O and
+ * timers nor each other, and a crowd of them must each get every turn. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "sim/sim.h"
@@ -15,6 +16,7 @@ enum {
 struct world {
 	unsigned n_working;		/* tasks that sleep or move bytes */
 	unsigned n_turns, n_begun;	/* of the crowd */
+	int fd;				/* of a file with a byte in it; or an error: no file */
 };
 
 static unsigned below(unsigned n)
@@ -36,6 +38,32 @@ static int spins(void *arg)
 			return -ECANCELED;
 	}
 	return 0;
+}
+
+static int open_a_byte(void)
+{
+	int fd = rondo_open("a byte", O_RDWR | O_CREAT, 0600);
+	int ret = fd < 0 ? fd : rondo_pwrite_all(fd, "x", 1, 0, NULL);
+
+	if (ret < 0 && fd >= 0)
+		(void)rondo_close(fd);
+	return ret < 0 ? ret : fd;
+}
+
+/* Where it is cached this awaits nothing, and yet must let others run. */
+static int reads_all_the_time(void *arg)
+{
+	const struct world *w = arg;
+	uint64_t n_turns = 0;
+	ssize_t ret = w->fd;
+	char c;
+
+	while (ret >= 0 && w->n_working) {
+		if (++n_turns * 300 > PATIENCE_NS)
+			return rondo_sim_fail("%u tasks starve beside one that reads", w->n_working);
+		ret = rondo_pread(w->fd, &c, 1, 0);
+	}
+	return ret < 0 ? (int)ret : 0;
 }
 
 static int sleeps(void *arg)
@@ -79,7 +107,8 @@ static int work_beside_spinners(struct world *w, unsigned n)
 	for (; n_tasks < n; n_tasks++)
 		tasks[n_tasks] = rondo_create_task(below(2) ? sleeps : passes_bytes, w);
 	for (unsigned i = below(2); i < 2; i++)
-		tasks[n_tasks++] = rondo_create_task(spins, w);
+		tasks[n_tasks++] = rondo_create_task(w->fd < 0 || below(3) ? spins :
+							       reads_all_the_time, w);
 	return rondo_gather(n_tasks, tasks, NULL, 0);
 }
 
@@ -131,7 +160,7 @@ static int crowd(struct world *w)
 static int spin_main(void *arg)
 {
 	const struct workload_run *run = arg;
-	struct world w = { 0 };
+	struct world w = { .fd = below(2) ? open_a_byte() : -ENOENT };
 	int ret = 0;
 
 	if (below(8) == 0)
@@ -139,6 +168,8 @@ static int spin_main(void *arg)
 	for (unsigned i = 0; i < 3 && ret == 0; i++)
 		ret = work_beside_spinners(&w, 1 + below(run->n_tasks < WORKERS_MAX ? run->n_tasks :
 										    WORKERS_MAX));
+	if (w.fd >= 0)
+		(void)rondo_close(w.fd);
 	return ret;
 }
 
@@ -153,6 +184,6 @@ static void configure(struct rondo_sim_options *o)
 }
 
 const struct workload workload_spin = {
-	.name = "spin", .what = "tasks that yield all the time beside sleepers and pipes",
+	.name = "spin", .what = "tasks that yield or read all the time beside sleepers and pipes",
 	.main = spin_main, .n_tasks = 8, .configure = configure,
 };
