@@ -257,14 +257,17 @@ static int write_big(void *arg)
 	return rondo_stream_write(stream, big, BIG);
 }
 
-/* Half a message is out: nothing may follow it. */
+/* Half a message is out: nothing may follow it. On 6.1 a worker writes to pipes, when it likes. */
 static int torn(void *arg)
 {
 	rondo_task *writer = rondo_create_task(write_big, NULL);
+	struct pollfd peer;
 
 	(void)arg;
 	CHECK_EQUAL(stream_begin(NULL), 0);
 	CHECK_EQUAL(turns(MATRIX_TURNS), 0);
+	peer = (struct pollfd){ .fd = pair[1], .events = POLLIN };
+	CHECK_EQUAL(poll(&peer, 1, -1), 1);
 	CHECK(rondo_cancel(writer));
 	CHECK_EQUAL(rondo_await(writer), -ECANCELED);
 	CHECK_EQUAL(rondo_stream_write(stream, "x", 1), -EPIPE);
