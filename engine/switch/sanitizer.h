@@ -340,7 +340,7 @@ static inline void san_kernel_gives(const void *p, size_t size)
 
 /* A function that runs where a checker's own state must not be touched: between vfork and exec. */
 #if SAN_ADDRESS
-#define SAN_BARE __attribute__((no_sanitize_address, no_sanitize_undefined))
+#define SAN_BARE __attribute__((no_sanitize("address", "undefined")))
 #elif SAN_THREAD && defined(__clang__)
 #define SAN_BARE __attribute__((disable_sanitizer_instrumentation))
 #elif SAN_THREAD
