@@ -121,30 +121,3 @@ int bench_in_child(int (*measure)(void *arg, double *value), void *arg, double *
 	*value = shared->value;
 	return shared->ret;
 }
-
-void bench_report_value(struct bench_report *report, const char *name, const char *unit,
-			const struct bench_summary *value, double target)
-{
-	struct bench_figure figure = { .name = name, .unit = unit, .value = *value, .target = target };
-
-	bench_report_add(report, &figure);
-}
-
-int bench_run_table(const struct bench_table *t, struct bench_report *report)
-{
-	struct bench_outcome outcomes[BENCH_MAX_CASES];
-	struct bench_pin pin;
-	int ret = bench_pin_begin(&pin);
-
-	if (ret < 0)
-		return ret;
-	ret = bench_compare(t->cases, t->n_cases, t->n_rounds, outcomes);
-	bench_pin_end(&pin);
-	if (ret < 0)
-		return ret;
-	bench_compare_print(t->title, t->unit, t->cases, outcomes, t->n_cases);
-	for (unsigned i = 0; i < t->n_cases; i++)
-		bench_report_value(report, t->cases[i].name, t->unit, &outcomes[i].value,
-				   i < t->n_targets ? t->targets[i] : NAN);
-	return 0;
-}

@@ -137,8 +137,23 @@ struct bench_report {
 int bench_report_open(struct bench_report *report, const char *json_path);
 /* Prints one line on stdout and, if there is a file, adds one object to it. */
 void bench_report_add(struct bench_report *report, const struct bench_figure *figure);
+/* Add a figure where less is better; target NAN: none. */
+void bench_report_value(struct bench_report *report, const char *name, const char *unit,
+			const struct bench_summary *value, double target);
 /* Returns 0, or -errno if the file could not be written whole. */
 int bench_report_close(struct bench_report *report);
+
+/* Cases that are compared on one CPU, in turn, and of which less is better. */
+struct bench_table {
+	const char *title, *unit;
+	const struct bench_case *cases;
+	unsigned n_cases, n_rounds;
+	const double *targets;		/* of the first n_targets; NAN: none */
+	unsigned n_targets;
+};
+
+/* Measure, print and report them. Returns 0 or an error. */
+int bench_run_table(const struct bench_table *t, struct bench_report *report);
 
 /* What the echo client of load.c, the yardstick, is to do. */
 struct load_options {
