@@ -99,7 +99,9 @@ static inline int command_leave(void **state)
 /* In the child. Signals are as at a terminal, wherever the tests were started from. */
 static inline void command_exec(const struct command *c, int out, int err)
 {
-	const char *argv[sizeof(c->arguments) / sizeof(c->arguments[0]) + 2] = { "rondo" };
+	const char *argv[sizeof(c->arguments) / sizeof(c->arguments[0]) + 2] = {
+		c->program ? c->program : "rondo",
+	};
 	uid_t uid = getuid();
 	sigset_t none;
 
