@@ -295,11 +295,13 @@ static void test_a_child_is_in_the_group_asked_for(void **state)
 	run_ok(is_grouped, NULL);
 }
 
-/* Our 0 is what it shall write to, our 1 what it shall read from; and pipes lie on 0 to 2 themselves. */
+/* Our 0 is what it shall write to, our 1 what it shall read from, our 2 is named although it is its
+ * own; and pipes lie on 0 to 2 themselves. */
 static int crosses(void *arg)
 {
 	struct rondo_process_options o = {
 		.argv = ARGV("cat"), .in = { RONDO_STDIO_FD, 1 }, .out = { RONDO_STDIO_FD, 0 },
+		.err = { RONDO_STDIO_FD, 2 },
 	};
 	int in[2], out[2], returncode;
 	rondo_process *p;
