@@ -4,6 +4,8 @@
  * nothing leaks, nothing hangs, and the loop works on. Method: scenario.h. */
 #include "scenario.h"
 
+#include <semaphore.h>
+
 #include "rondo/call.h"
 #include "rondo/context.h"
 #include "rondo/debug.h"
@@ -247,6 +249,40 @@ static int runs_in_threads(void)
 	return ret;
 }
 
+static struct rondo_pool two;
+static sem_t gate;
+
+static int passes_the_gate(void *arg)
+{
+	(void)arg;
+	while (sem_wait(&gate) < 0)
+		;
+	return 0;
+}
+
+static int passes_in_a_thread(void *arg)
+{
+	return rondo_pool_run(&two, passes_the_gate, arg);
+}
+
+/* The first is held up, so the second wants a thread of its own. */
+static int runs_two_in_threads(void)
+{
+	rondo_task *tasks[2];
+	int ret;
+
+	sem_init(&gate, 0, 0);
+	rondo_pool_init(&two, NULL);
+	ret = make_tasks(tasks, 2, passes_in_a_thread);
+	ret = first(ret, rondo_yield());
+	for (int i = 0; i < 2; i++)
+		sem_post(&gate);
+	ret = first(ret, await_tasks(tasks, 2));
+	ret = first(ret, rondo_pool_shutdown(&two, RONDO_FOREVER));
+	sem_destroy(&gate);
+	return ret;
+}
+
 static int shuts_down_the_loops_pool(void)
 {
 	return rondo_pool_shutdown(NULL, RONDO_FOREVER);
@@ -378,6 +414,7 @@ static const struct scenario scenarios[] = {
 	{ .name = "reset a variable", .body = resets_a_variable },
 	/* A second thread that cannot be had is done without: the first will take the job. */
 	{ .name = "threads", .body = runs_in_threads, .spares_threads = true },
+	{ .name = "two threads at once", .body = runs_two_in_threads, .spares_threads = true },
 	{ .name = "a pool nobody used", .body = shuts_down_the_loops_pool },
 	{ .name = "calls from outside", .body = is_called_from_outside },
 	{ .name = "a receiver of signals", .body = receives_signals },
