@@ -261,6 +261,8 @@ static void start(struct sim_request *rq)
 						SIM_FAULT_CANCEL_LATE : SIM_FAULT_OP_LATE);
 	uint64_t delay_ns = late ? rondo__sim_log(s, SIM_LATENCY, 1000, 1000000000) : 0;
 
+	if (rq->op == &rondo__sim_op_close)	/* Linux does not put that off: no file here has a flush */
+		delay_ns = 0;
 	hold_buffers(rq);
 	if (rq->next_linked && rq->next_linked->op == &rondo__sim_op_link_timeout)
 		rondo__sim_link_timeout_start(rq->next_linked, rq);
