@@ -123,7 +123,7 @@ fuzz_run() {
 	# A slow machine, or a neighbour's load, is no hang.
 	# shellcheck disable=SC2086
 	ASAN_OPTIONS=detect_stack_use_after_return=0 UBSAN_OPTIONS=print_stacktrace=1 \
-		nice "$out/$run_target" -max_total_time="$run_seconds" -max_len=$length \
+		nice "$out/$run_target" -seed="${fuzz_seed:-0}" -max_total_time="$run_seconds" -max_len=$length \
 		-timeout=60 -rss_limit_mb=4096 -print_final_stats=1 -close_fd_mask=1 \
 		${fuzz_jobs:+-fork=$fuzz_jobs} $dictionary \
 		-artifact_prefix="${fuzz_crashes:-$1/}" "$@" </dev/null
